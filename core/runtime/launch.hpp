@@ -1,0 +1,78 @@
+// The parent's side of a container's start: detached mounts, clone3 into new namespaces, the dance with
+// mydocker-init. Used by mydocker-monitor: no JSON, no toml++, no iostream. The dance is drawn in
+// protocol.hpp.
+#pragma once
+
+#include "base/process.hpp"
+#include "mydocker/result.hpp"
+#include "mydocker/support/files.hpp"
+#include "runtime/plan.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace mydocker::runtime {
+
+// A descriptor of an existing namespace to join instead of making one.
+struct JoinedNamespace {
+    NamespaceKind kind = NamespaceKind::network;
+    int fd = -1;
+};
+
+// All descriptors are the caller's and stay open.
+struct LaunchInput {
+    std::string init_path;         // mydocker-init; executed so that it cannot be written to
+    int cgroup_directory = -1;     // for CLONE_INTO_CGROUP, or:
+    std::vector<int> cgroup_joins; // init writes "0" to each
+    std::vector<JoinedNamespace> joined;
+    int standard[3] = {-1, -1, -1}; // the process's 0, 1, 2; unused with a terminal
+};
+
+// Why the container's process could not be started, as init found it.
+struct InitFailure {
+    std::string stage;   // "mount /proc", "execve"
+    Error error;         // complete sentence in text
+    int exit_code = 125; // 125 engine, 126 cannot be invoked, 127 not found
+};
+
+// What comes up from init.
+struct InitMessage {
+    enum class Kind { ready, started, failed } kind = Kind::failed;
+    UniqueFd terminal;   // with `ready` and a terminal asked for: the pty's master
+    InitFailure failure; // with `failed`
+};
+
+// One container's birth. Destroying it before `started` kills and reaps init.
+class Launch {
+  public:
+    // Makes the mounts and starts init, which stops at the point where only giving up privilege and
+    // execve are left. Errors: whatever could not be made, named.
+    [[nodiscard]] static Result<Launch> begin(const LaunchPlan& plan, const LaunchInput& input);
+
+    Launch(Launch&&) noexcept;
+    Launch& operator=(Launch&&) noexcept;
+    Launch(const Launch&) = delete;
+    Launch& operator=(const Launch&) = delete;
+    ~Launch();
+
+    [[nodiscard]] pid_t pid() const;
+    [[nodiscard]] int pidfd() const;
+    [[nodiscard]] int channel() const; // readable when receive() would not wait
+
+    // The next message: ready, then after go() started or failed; failed at any time.
+    [[nodiscard]] Result<InitMessage> receive();
+
+    // Lets init go on to the user's command.
+    [[nodiscard]] Status go();
+
+    // Hands the process over to the caller, once started.
+    [[nodiscard]] process::Child release();
+
+  private:
+    Launch() = default;
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+} // namespace mydocker::runtime

@@ -1,0 +1,54 @@
+// Helpers for tests: temporary directories, named requirements, small programs. The leak meter has a
+// header of its own.
+#pragma once
+
+#include "mydocker/result.hpp"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mydocker::test {
+
+// A directory below the system's temporary one, removed with all in it at the end (mounts below it are
+// detached first).
+class TempDir {
+  public:
+    TempDir();
+    explicit TempDir(const std::string& parent);
+    TempDir(const TempDir&) = delete;
+    TempDir& operator=(const TempDir&) = delete;
+    ~TempDir();
+
+    [[nodiscard]] const std::string& path() const { return path_; }
+    [[nodiscard]] std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+
+  private:
+    std::string path_;
+};
+
+// What a test needs of the machine.
+enum class Need { root, overlayfs, cgroup_v1, cgroup_v2, user_namespaces, kvm_free_qemu };
+
+// Why the need is not met here; nothing when it is. Use: if (auto why = missing(Need::root)) GTEST_SKIP() <<
+// *why;
+[[nodiscard]] std::optional<std::string> missing(Need need);
+
+// What a finished program did.
+struct Outcome {
+    int exit_code = -1; // 128 + n when killed by signal n
+    std::string out;
+    std::string err;
+};
+
+// Runs a program to its end, standard input from `input`. `environment` is added to the test's own.
+struct Command {
+    std::vector<std::string> words;
+    std::string input;
+    std::vector<std::string> environment;
+    std::string directory;
+};
+[[nodiscard]] Outcome run(const Command& command);
+[[nodiscard]] Outcome run(const std::vector<std::string>& words);
+
+} // namespace mydocker::test
