@@ -67,6 +67,9 @@ struct SpawnRequest {
     int cgroup_fd = -1;            // CLONE_INTO_CGROUP when ≥ 0
     bool new_session = false;      // setsid()
     int parent_death_signal = 0;   // PR_SET_PDEATHSIG when not 0
+    // With CLONE_NEWUSER: keeps the capabilities of the new namespace across the exec (as ambient ones),
+    // which an id that is not mapped yet would lose.
+    bool keep_capabilities = false;
 };
 
 // Starts a program by a clone3 that shares memory until the exec, as vfork does: the cost does not grow

@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -42,6 +43,8 @@ namespace mydocker::sys {
 [[nodiscard]] Result<struct stat> fstat(int fd);
 [[nodiscard]] Result<struct stat> fstatat(int directory, const std::string& path, int flags);
 [[nodiscard]] Result<std::string> readlinkat(int directory, const std::string& path);
+// The names in an open directory, "." and ".." left out, in no order.
+[[nodiscard]] Result<std::vector<std::string>> list_names(int directory);
 [[nodiscard]] Status chdir(const std::string& path);
 [[nodiscard]] Status fchdir(int fd);
 [[nodiscard]] Result<std::string> getcwd();
@@ -96,11 +99,15 @@ struct MountAttr {
 [[nodiscard]] Status sethostname(const std::string& name);
 [[nodiscard]] Status setdomainname(const std::string& name);
 [[nodiscard]] Result<pid_t> setsid();
-[[nodiscard]] Status set_controlling_terminal(int terminal); // TIOCSCTTY
+[[nodiscard]] Status set_controlling_terminal(int terminal);             // TIOCSCTTY
+[[nodiscard]] Status set_window_size(int terminal, const winsize& size); // TIOCSWINSZ
+// The other side of an open pty master, unlocked first; no path is looked up. ioctl_tty(2), TIOCGPTPEER.
+[[nodiscard]] Result<UniqueFd> open_pty_peer(int master);
 [[nodiscard]] Status setresuid(uid_t real, uid_t effective, uid_t saved);
 [[nodiscard]] Status setresgid(gid_t real, gid_t effective, gid_t saved);
 [[nodiscard]] Status setgroups(std::span<const gid_t> groups);
 [[nodiscard]] Status setrlimit(int resource, const rlimit64& limit);
+[[nodiscard]] Result<rlimit64> getrlimit(int resource);
 [[nodiscard]] Status prctl(int option, unsigned long a, unsigned long b = 0, unsigned long c = 0,
                            unsigned long d = 0);
 // The three sets as bit masks by capability number. Source: capset(2), version 3.

@@ -174,6 +174,14 @@ enum class Sync : std::uint32_t { none, data };
     return write_atomically(AT_FDCWD, path, bytes, mode, sync);
 }
 
+// Writes a file that nobody reads yet: created or overwritten in place, with exactly `mode`.
+[[nodiscard]] inline Status write_new(const std::string& path, std::string_view bytes, mode_t mode) {
+    auto fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
+    if (!fd) return fail(fd);
+    if (::fchmod(fd->get(), mode) != 0) return fail_errno(errno, "chmod " + detail::quoted(path));
+    return write_all(fd->get(), bytes, path);
+}
+
 // Makes a directory and its missing parents, each with exactly `mode`. Again: succeeds.
 [[nodiscard]] inline Status make_directories(const std::string& path, mode_t mode = 0700) {
     if (::mkdir(path.c_str(), mode) == 0) {

@@ -1,0 +1,106 @@
+// One verb of the command line: its flags, its help, what it does. The table of all verbs (verbs.cpp) is
+// the only place that lists them.
+#pragma once
+
+#include "base/diag.hpp"
+#include "config/config.hpp"
+#include "engine/engine.hpp"
+#include "mydocker/result.hpp"
+
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace mydocker::cli {
+
+// Exit codes as docker's. Source: docker-run(1), "Exit status".
+inline constexpr int kOk = 0;
+inline constexpr int kFailed = 1;        // the thing asked failed
+inline constexpr int kEngineError = 125; // bad usage, or the engine cannot work
+
+// Flags that stand before or after the verb.
+struct GlobalFlags {
+    std::string config;
+    std::string root;
+    std::string run_root;
+    std::string storage_driver;
+    std::string cgroup_driver;
+    std::string log_driver;
+    std::string state_driver;
+    std::string log_level;
+    std::string log_format;
+};
+
+// What a verb is run with. The engine is made when first asked for.
+class Session {
+  public:
+    explicit Session(GlobalFlags flags) : flags_(std::move(flags)) {}
+
+    [[nodiscard]] const GlobalFlags& flags() const { return flags_; }
+    [[nodiscard]] diag::Diagnostics& diagnostics() { return diagnostics_; }
+
+    // Loads the configuration. Errors: invalid, with file, line and column.
+    [[nodiscard]] Result<const config::Config*> config();
+    [[nodiscard]] Result<const paths::Installation*> installation();
+    [[nodiscard]] Result<engine::Engine*> engine();
+
+    // For verbs that only look: with a broken configuration they go on with the defaults, and say so.
+    void tolerate_broken_config() { tolerant_ = true; }
+    [[nodiscard]] config::LoadRequest load_request() const;
+
+  private:
+    void set_up_diagnostics();
+
+    GlobalFlags flags_;
+    diag::Diagnostics diagnostics_;
+    std::optional<paths::Installation> installation_;
+    std::optional<config::Config> config_;
+    std::unique_ptr<engine::Engine> engine_;
+    bool tolerant_ = false;
+};
+
+// How a verb takes its operands.
+enum class Operands {
+    anywhere,  // flags may stand between and after them
+    then_stop, // after the first operand everything is the container's command
+};
+
+class Verb {
+  public:
+    Verb() = default;
+    Verb(const Verb&) = delete;
+    Verb& operator=(const Verb&) = delete;
+    virtual ~Verb() = default;
+
+    // Adds the flags, each bound to a member.
+    virtual void declare(CLI::App& app) = 0;
+    // Does it; returns the exit code. Errors: printed by main, exit code failure_code().
+    [[nodiscard]] virtual Result<int> run(Session& session, const std::vector<std::string>& operands) = 0;
+
+    [[nodiscard]] virtual Operands operands() const { return Operands::anywhere; }
+    // The exit code of an error of run(); usage errors are always kEngineError.
+    [[nodiscard]] virtual int failure_code() const { return kFailed; }
+};
+
+struct VerbEntry {
+    std::string_view name;     // "ps", "plugin ls"
+    std::string_view operands; // for help: "IMAGE [COMMAND [ARG...]]"
+    std::string_view summary;  // one line
+    std::unique_ptr<Verb> (*make)() = nullptr;
+    std::string_view example; // one line, may be empty
+};
+
+[[nodiscard]] const std::vector<VerbEntry>& verbs();
+
+// A usage error: exit code 125 whatever the verb.
+[[nodiscard]] inline std::unexpected<Error> usage(std::string text) {
+    return fail(Code::invalid, std::move(text));
+}
+
+} // namespace mydocker::cli

@@ -1,0 +1,126 @@
+// The baton. Source: fcntl(2), open file description locks.
+#include "engine/baton.hpp"
+
+#include "base/sys.hpp"
+
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+namespace mydocker::engine {
+namespace {
+
+// Whether the locked file is still the one at its path: a finished owner may have unlinked it between
+// our open and our lock.
+bool is_current(int fd, const std::string& path) {
+    const auto held = sys::fstat(fd);
+    const auto there = sys::fstatat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+    return held && there && held->st_ino == there->st_ino && held->st_dev == there->st_dev;
+}
+
+// The lock file, made with its directory if need be.
+Result<UniqueFd> open_lock(const paths::Roots& roots, const ContainerId& id) {
+    const std::string path = paths::baton(roots, id);
+    for (;;) {
+        // The run directory may be taken away by a finishing owner at any time: then it is made again.
+        if (auto made = sys::mkdirat(AT_FDCWD, paths::run_directory(roots, id), 0700);
+            !made && made.error().sys_errno != EEXIST)
+            return fail(made, "take the baton of '" + paths::short_id(id) + "'");
+        auto fd = sys::openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+        if (fd || fd.error().sys_errno != ENOENT) return fd;
+    }
+}
+
+// One try. Nothing: somebody holds it. `stale` is set when the file must be opened anew.
+Result<bool> try_once(int fd, const std::string& path, bool& stale) {
+    auto locked = sys::try_lock(fd);
+    if (!locked) return fail(locked, "lock '" + path + "'");
+    stale = !is_current(fd, path);
+    return *locked && !stale;
+}
+
+} // namespace
+
+Result<Baton> Baton::take(const paths::Roots& roots, const ContainerId& id) {
+    const std::string path = paths::baton(roots, id);
+    for (;;) {
+        auto fd = open_lock(roots, id);
+        if (!fd) return fail(fd);
+        bool stale = false;
+        auto taken = try_once(fd->get(), path, stale);
+        if (!taken) return fail(taken);
+        if (*taken) return Baton(std::move(*fd));
+        if (!stale)
+            return fail(Code::busy, "container '" + paths::short_id(id) + "' is in another process's hands");
+    }
+}
+
+Result<Baton> Baton::wait(const paths::Roots& roots, const ContainerId& id,
+                          std::optional<std::chrono::milliseconds> limit) {
+    const std::string path = paths::baton(roots, id);
+    const std::int64_t deadline = limit ? sys::monotonic_ns() + std::chrono::nanoseconds(*limit).count() : 0;
+    for (;;) {
+        auto fd = open_lock(roots, id);
+        if (!fd) return fail(fd);
+        // The holder's last close is an event on the file: no timer, no polling. Watched before the try, so
+        // that nothing is missed between.
+        const UniqueFd events(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+        if (!events || ::inotify_add_watch(events.get(), path.c_str(),
+                                           IN_CLOSE_WRITE | IN_DELETE_SELF | IN_ATTRIB) < 0) {
+            if (errno == ENOENT) continue;
+            return fail_errno(errno, "watch '" + path + "'");
+        }
+        for (bool stale = false; !stale;) {
+            auto taken = try_once(fd->get(), path, stale);
+            if (!taken) return fail(taken);
+            if (*taken) return Baton(std::move(*fd));
+            if (stale) break;
+            const std::int64_t left = limit ? (deadline - sys::monotonic_ns()) / 1'000'000 : -1;
+            if (limit && left <= 0)
+                return fail(Code::timeout,
+                            "container '" + paths::short_id(id) + "' is still in another process's hands");
+            std::array<pollfd, 1> wait{pollfd{events.get(), POLLIN, 0}};
+            if (auto ready = sys::poll(wait, static_cast<int>(left)); !ready) return fail(ready);
+            std::array<char, 4096> ignored;
+            (void)!::read(events.get(), ignored.data(), ignored.size()); // What happened does not matter.
+        }
+    }
+}
+
+bool Baton::is_held(const paths::Roots& roots, const ContainerId& id) {
+    const UniqueFd fd(::open(paths::baton(roots, id).c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+    if (!fd) return false;
+    struct flock lock{};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    if (::fcntl(fd.get(), F_OFD_GETLK, &lock) != 0) return true; // Unknown: leave it alone.
+    return lock.l_type != F_UNLCK;
+}
+
+Status Baton::finish(const paths::Roots& roots, const ContainerId& id) {
+    // The lock file goes last: until then nobody else may think the container unowned.
+    const std::string directory = paths::run_directory(roots, id);
+    auto fd = files::open(directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!fd) {
+        fd_.reset();
+        if (fd.error().sys_errno == ENOENT) return {};
+        return fail(fd);
+    }
+    auto entries = files::list_directory(fd->get(), directory);
+    if (!entries) return fail(entries);
+    for (const files::DirectoryEntry& entry : *entries) {
+        if (entry.name == "lock") continue;
+        if (auto removed = files::remove_tree(fd->get(), entry.name); !removed) return removed;
+    }
+    if (::unlinkat(fd->get(), "lock", 0) != 0 && errno != ENOENT)
+        return fail_errno(errno, "remove '" + directory + "/lock'");
+    // Somebody may wait for the lock and make a new one in the same directory: then it stays.
+    if (::rmdir(directory.c_str()) != 0 && errno != ENOENT && errno != ENOTEMPTY)
+        return fail_errno(errno, "remove '" + directory + "'");
+    fd_.reset();
+    return {};
+}
+
+} // namespace mydocker::engine

@@ -1,0 +1,103 @@
+// The engine: configuration, directories and drivers that every use case is given. Drivers are opened
+// when first touched and stay open to the end of the process.
+#pragma once
+
+#include "base/diag.hpp"
+#include "base/paths.hpp"
+#include "config/config.hpp"
+#include "engine/record.hpp"
+#include "image/store.hpp"
+#include "mydocker/cgroup_backend.hpp"
+#include "mydocker/log_sink.hpp"
+#include "mydocker/state_store.hpp"
+#include "mydocker/storage_driver.hpp"
+#include "plugin/plugin_host.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mydocker::engine {
+
+struct EngineSetup {
+    config::Config config;
+    paths::Installation installation;
+    diag::Diagnostics* diagnostics = nullptr;  // outlives the engine
+    std::vector<std::string> global_arguments; // those a helper process of ours must be given again
+};
+
+// A driver and what its probe said.
+struct StorageChoice {
+    StorageDriver* driver = nullptr;
+    StorageTraits traits;
+    std::string name;
+};
+struct CgroupChoice {
+    CgroupBackend* backend = nullptr;
+    CgroupTraits traits;
+    std::string name;
+};
+
+// A record with the revision it was read at.
+struct Loaded {
+    ContainerRecord record;
+    Revision revision = kAnyRevision;
+};
+
+class Engine {
+  public:
+    explicit Engine(EngineSetup setup);
+
+    [[nodiscard]] const config::Config& config() const { return setup_.config; }
+    [[nodiscard]] const paths::Roots& roots() const { return roots_; }
+    [[nodiscard]] const paths::Installation& installation() const { return setup_.installation; }
+    [[nodiscard]] diag::Diagnostics& diagnostics() { return *setup_.diagnostics; }
+    [[nodiscard]] const std::vector<std::string>& global_arguments() const { return setup_.global_arguments; }
+    [[nodiscard]] plugin::PluginHost& plugins() { return plugins_; }
+
+    // Makes the roots; needed once before anything is written. Errors: denied, no_space.
+    [[nodiscard]] Status make_roots();
+
+    // The selected driver of the kind; `auto` takes the first candidate whose probe passes. Errors: why
+    // none can be used.
+    [[nodiscard]] Result<StorageChoice> selected_storage();
+    [[nodiscard]] Result<CgroupChoice> selected_cgroup();
+    [[nodiscard]] std::string selected_log() const;
+
+    // A driver by name: that of an existing container, whatever is selected now.
+    [[nodiscard]] Result<StorageDriver*> storage(const std::string& name);
+    [[nodiscard]] Result<CgroupBackend*> cgroup(const std::string& name);
+    [[nodiscard]] Result<CgroupChoice> cgroup_choice(const std::string& name);
+    [[nodiscard]] Result<LogSink*> log(const std::string& name,
+                                       const std::map<std::string, std::string>& options);
+    [[nodiscard]] Result<StateStore*> state();
+    [[nodiscard]] Result<image::Store*> images();
+
+    // Options of a log sink as the configuration and the container give them, typed.
+    [[nodiscard]] Result<Options> log_options(const std::string& name,
+                                              const std::map<std::string, std::string>& own);
+
+    // Records.
+    [[nodiscard]] Result<Loaded> load(const ContainerId& id);
+    [[nodiscard]] Result<Loaded> find(std::string_view name_or_prefix);
+    // Saves if nobody else has meanwhile; the new revision is kept in `loaded`.
+    [[nodiscard]] Status save(Loaded& loaded);
+
+  private:
+    [[nodiscard]] Result<plugin::OpenRequest> request_for(plugin::Kind kind, const std::string& name);
+
+    EngineSetup setup_;
+    paths::Roots roots_;
+    plugin::PluginHost plugins_;
+    std::map<std::string, std::unique_ptr<StorageDriver>> storage_;
+    std::map<std::string, std::unique_ptr<CgroupBackend>> cgroup_;
+    std::map<std::string, std::unique_ptr<LogSink>> log_;
+    std::unique_ptr<StateStore> state_;
+    std::optional<image::Store> images_;
+    std::optional<StorageChoice> storage_choice_;
+    std::optional<CgroupChoice> cgroup_choice_;
+};
+
+} // namespace mydocker::engine

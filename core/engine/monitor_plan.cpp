@@ -1,0 +1,147 @@
+// The monitor's plan, flattened and read back.
+#include "engine/monitor_plan.hpp"
+
+#include "base/codec.hpp"
+
+#include <chrono>
+#include <map>
+#include <utility>
+#include <variant>
+
+namespace mydocker::engine {
+namespace {
+
+struct PutOption {
+    codec::Writer& writer;
+
+    void operator()(bool value) const { writer.put(static_cast<std::uint8_t>(value)); }
+    void operator()(std::int64_t value) const { writer.put(value); }
+    void operator()(double value) const { writer.put(value); }
+    void operator()(const std::string& value) const { writer.put(value); }
+    void operator()(const std::vector<std::string>& value) const { writer.put(value); }
+    void operator()(std::uint64_t value) const { writer.put(value); }
+    void operator()(std::chrono::nanoseconds value) const { writer.put(std::int64_t{value.count()}); }
+};
+
+void put(codec::Writer& writer, const Options& options) {
+    writer.put(static_cast<std::uint64_t>(options.values().size()));
+    for (const auto& [key, value] : options.values()) {
+        writer.put(key);
+        writer.put(static_cast<std::uint8_t>(value.index()));
+        std::visit(PutOption{writer}, value);
+    }
+}
+
+template <class T>
+T take(codec::Reader& reader) {
+    T value{};
+    reader.get(value);
+    return value;
+}
+
+OptionValue take_option(codec::Reader& reader) {
+    switch (take<std::uint8_t>(reader)) {
+    case 0:
+        return take<std::uint8_t>(reader) != 0;
+    case 1:
+        return take<std::int64_t>(reader);
+    case 2:
+        return take<double>(reader);
+    case 3:
+        return take<std::string>(reader);
+    case 4:
+        return take<std::vector<std::string>>(reader);
+    case 5:
+        return take<std::uint64_t>(reader);
+    default:
+        return std::chrono::nanoseconds(take<std::int64_t>(reader));
+    }
+}
+
+void get(codec::Reader& reader, Options& options) {
+    std::map<std::string, OptionValue, std::less<>> values;
+    const auto count = take<std::uint64_t>(reader);
+    for (std::uint64_t i = 0; i < count && reader.ok(); ++i) {
+        auto key = take<std::string>(reader);
+        values[std::move(key)] = take_option(reader);
+    }
+    options = Options(std::move(values));
+}
+
+void put(codec::Writer& writer, const SinkPlan& sink) {
+    writer.put(sink.driver);
+    writer.put(sink.plugin_dirs);
+    writer.put(sink.data_dir);
+    writer.put(sink.run_dir);
+    put(writer, sink.options);
+    writer.put(sink.stream.id);
+    writer.put(sink.stream.name);
+    writer.put(sink.stream.image);
+    writer.put(sink.stream.directory);
+    writer.put(static_cast<std::uint64_t>(sink.stream.labels.size()));
+    for (const auto& [key, value] : sink.stream.labels) {
+        writer.put(key);
+        writer.put(value);
+    }
+}
+
+void get(codec::Reader& reader, SinkPlan& sink) {
+    reader.get(sink.driver);
+    reader.get(sink.plugin_dirs);
+    reader.get(sink.data_dir);
+    reader.get(sink.run_dir);
+    get(reader, sink.options);
+    reader.get(sink.stream.id);
+    reader.get(sink.stream.name);
+    reader.get(sink.stream.image);
+    reader.get(sink.stream.directory);
+    const auto labels = take<std::uint64_t>(reader);
+    for (std::uint64_t i = 0; i < labels && reader.ok(); ++i) {
+        auto key = take<std::string>(reader);
+        sink.stream.labels.emplace_back(std::move(key), take<std::string>(reader));
+    }
+}
+
+} // namespace
+
+std::string encode(const MonitorPlan& plan) {
+    codec::Writer writer;
+    writer.put(plan.launch_plan);
+    writer.put(plan.init_path);
+    writer.put(plan.run_directory);
+    put(writer, plan.sink);
+    writer.put(static_cast<std::uint8_t>(plan.terminal));
+    writer.put(static_cast<std::uint8_t>(plan.interactive));
+    writer.put(static_cast<std::uint8_t>(plan.foreground));
+    writer.put(static_cast<std::uint8_t>(plan.cgroup_by_directory));
+    writer.put(plan.cgroup_fds);
+    writer.put(static_cast<std::uint64_t>(plan.joined.size()));
+    for (const runtime::NamespaceKind kind : plan.joined)
+        writer.put(kind);
+    writer.put(plan.finish);
+    writer.put(plan.finish_environment);
+    return writer.take();
+}
+
+Result<MonitorPlan> decode_monitor_plan(std::string_view bytes) {
+    codec::Reader reader(bytes);
+    MonitorPlan plan;
+    reader.get(plan.launch_plan);
+    reader.get(plan.init_path);
+    reader.get(plan.run_directory);
+    get(reader, plan.sink);
+    plan.terminal = take<std::uint8_t>(reader) != 0;
+    plan.interactive = take<std::uint8_t>(reader) != 0;
+    plan.foreground = take<std::uint8_t>(reader) != 0;
+    plan.cgroup_by_directory = take<std::uint8_t>(reader) != 0;
+    reader.get(plan.cgroup_fds);
+    const auto joined = take<std::uint64_t>(reader);
+    for (std::uint64_t i = 0; i < joined && reader.ok(); ++i)
+        reader.get(plan.joined.emplace_back());
+    reader.get(plan.finish);
+    reader.get(plan.finish_environment);
+    if (!reader.complete()) return fail(Code::corrupt, "the monitor's plan is malformed");
+    return plan;
+}
+
+} // namespace mydocker::engine

@@ -1,0 +1,81 @@
+// ContainerRecord: what the state store keeps of a container. It names the drivers that made it and,
+// before each effect, what the effect will be called, so that nothing taken is ever unknown.
+#pragma once
+
+#include "base/process.hpp"
+#include "mydocker/result.hpp"
+#include "mydocker/state_store.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mydocker::engine {
+
+inline constexpr std::int64_t kRecordSchema = 1;
+
+// Stored states. What passes between them is a Transition.
+enum class State : std::uint32_t { created, running, paused, exited };
+
+// What a process holding the baton is doing. A record with a transition whose baton is free belongs to a
+// process that was killed: recover() walks its steps back.
+enum class Transition : std::uint32_t {
+    none,
+    creating, // container-life steps are being acquired: if interrupted, the container goes away
+    starting, // run-life steps are being acquired: if interrupted, they are walked back
+    active,   // its monitor holds the baton
+    removing, // everything is being released
+};
+
+// The drivers that made the container; they serve it to its end.
+struct DriverNames {
+    std::string storage;
+    std::string cgroup;
+    std::string log;
+};
+
+struct ContainerRecord {
+    ContainerId id;
+    ContainerName name;
+    std::string image;    // as the user named it
+    std::string image_id; // digest of the image's configuration
+    std::vector<std::string> command;
+    std::vector<std::pair<std::string, std::string>> labels;
+    DriverNames drivers;
+    std::map<std::string, std::string> log_options; // as given, checked again at each open
+    // Name of each effect by step ("storage", "cgroup", …), saved before the effect.
+    std::map<std::string, std::string, std::less<>> intents;
+
+    State state = State::created;
+    Transition transition = Transition::none;
+    bool born_by_run = false; // interrupted before it ran: goes away, never half kept
+    bool terminal = false;
+    bool interactive = false;
+    bool remove_after = false;
+    std::string network; // "none", "host", "container:<id>"
+    std::string stop_signal = "SIGTERM";
+    std::int64_t stop_timeout_s = 10;
+    std::optional<std::int64_t> memory_limit; // for words about running out of it
+
+    process::ProcessId process; // PID 1 of the container, in the host's pid namespace
+    std::int64_t created_ns = 0;
+    std::int64_t started_ns = 0;
+    std::int64_t finished_ns = 0;
+    int exit_code = 0;
+    bool oom_killed = false;
+    std::string reason; // why it ended, if not by itself: "monitor lost"
+
+    [[nodiscard]] bool has_run() const { return started_ns != 0; }
+    [[nodiscard]] bool is_live() const { return state == State::running || state == State::paused; }
+};
+
+[[nodiscard]] std::string_view to_string(State state);
+
+// Errors: corrupt, naming the member; unsupported for a newer schema.
+[[nodiscard]] Result<ContainerRecord> parse_record(std::string_view document);
+[[nodiscard]] std::string to_document(const ContainerRecord& record);
+
+} // namespace mydocker::engine

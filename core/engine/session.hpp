@@ -1,0 +1,94 @@
+// What a command line and the monitor of a container say to each other, over one SOCK_SEQPACKET socket:
+// a message is a packet, so there is no framing to get wrong.
+//
+//   command line (the starter)                    monitor
+//     |  <------------- ready {process} ----------- |   init stands before its last steps
+//     |  --------------------- go ----------------> |   (closing instead abandons the start)
+//     |  <----------- started | failed ------------ |
+//     |  <--------- output, error_output ---------- |   foreground only, from here on
+//     |  ---- input, input_end, resize, signal ---> |   one input packet at a time: the next one
+//     |  <------------- input_taken --------------- |   only after this, so nothing queues before a signal
+//     |  ------------- output_closed -------------> |   nobody reads that stream any more: the container
+//     |                                             |   is to notice, as on a closed pipe
+//     |  <-------- exited {status} + BATON -------- |   the last packet
+//
+// A starter that does not wait for the end closes the socket after `started`. Descriptors travel by
+// SCM_RIGHTS: the baton with `exited` and `failed`. Used by the monitor: no JSON, no iostream.
+#pragma once
+
+#include "base/process.hpp"
+#include "mydocker/result.hpp"
+#include "mydocker/support/files.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace mydocker::engine {
+
+inline constexpr std::size_t kMaxPayload = 32768;
+inline constexpr std::size_t kMaxPacket = kMaxPayload + 1;
+
+enum class MessageKind : std::uint8_t {
+    ready = 1,
+    go = 2,
+    started = 3,
+    failed = 4,
+    output = 5,
+    error_output = 6,
+    input = 7,
+    input_end = 8,
+    resize = 9,
+    signal = 10,
+    exited = 11,
+    input_taken = 12,
+    output_closed = 13,
+};
+
+struct Message {
+    MessageKind kind = MessageKind::failed;
+    std::string payload;
+    std::vector<UniqueFd> fds;
+};
+
+// What `ready` carries.
+struct ReadyReport {
+    process::ProcessId process;
+};
+
+// What `failed` carries: init's or the monitor's own words, and the exit code of `run`.
+struct FailedReport {
+    Error error;
+    int exit_code = 125;
+};
+
+// What `exited` carries, and what the monitor leaves in <run directory>/exit before it lets go, so that
+// the code is known even if the receiver is killed.
+struct ExitReport {
+    process::ExitStatus status;
+    std::int64_t finished_ns = 0;
+    std::uint64_t log_dropped = 0; // records the sink refused
+};
+
+struct WindowSize {
+    std::uint16_t rows = 0;
+    std::uint16_t columns = 0;
+};
+
+[[nodiscard]] std::string encode(const ReadyReport& report);
+[[nodiscard]] std::string encode(const FailedReport& report);
+[[nodiscard]] std::string encode(const ExitReport& report);
+[[nodiscard]] std::string encode(const WindowSize& size);
+[[nodiscard]] Result<ReadyReport> decode_ready(std::string_view payload);
+[[nodiscard]] Result<FailedReport> decode_failed(std::string_view payload);
+[[nodiscard]] Result<ExitReport> decode_exit(std::string_view payload);
+[[nodiscard]] Result<WindowSize> decode_window(std::string_view payload);
+
+// Errors: busy when the socket is non-blocking and full; io (EPIPE) when the other end is gone.
+[[nodiscard]] Status send(int socket, MessageKind kind, std::string_view payload = {}, int fd = -1);
+// Errors: not_found when the other end is gone; busy when the socket is non-blocking and empty.
+[[nodiscard]] Result<Message> receive(int socket);
+
+} // namespace mydocker::engine

@@ -1,0 +1,78 @@
+// The directory that a driver keeps everything in: made on first use, locked against other processes,
+// emptied by moving things out of sight before they are deleted. What lies where is drawn in
+// layer_store.hpp. It knows nothing of chains.
+#pragma once
+
+#include "mydocker/result.hpp"
+#include "mydocker/support/files.hpp"
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+
+namespace mydocker::storage {
+
+inline constexpr const char* kLayers = "layers";
+inline constexpr const char* kStaging = "staging";
+inline constexpr const char* kWritable = "rw";
+inline constexpr const char* kRemoved = "removed";
+
+// What usually is all that is left in a tree, in the order of its removal.
+struct Leftover {
+    const char* path;
+    bool directory;
+};
+
+class StoreDirectory {
+  public:
+    // A lock on the store, given back at the end.
+    class Lock {
+      public:
+        Lock() = default;
+        explicit Lock(int fd) noexcept : fd_(fd) {}
+        Lock(Lock&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+        Lock& operator=(Lock&& other) noexcept;
+        Lock(const Lock&) = delete;
+        Lock& operator=(const Lock&) = delete;
+        ~Lock() { release(); }
+
+        void release() noexcept;
+
+      private:
+        int fd_ = -1;
+    };
+    enum class Mode : std::uint8_t { shared, exclusive };
+
+    // Touches nothing yet. `path` is absolute; its parent exists once something is made.
+    explicit StoreDirectory(std::string path) : path_(std::move(path)) {}
+
+    [[nodiscard]] const std::string& path() const { return path_; }
+    // path() + "/a/b"
+    [[nodiscard]] std::string path_of(const std::string& below) const { return path_ + "/" + below; }
+
+    // The open directory. Errors: not_found, when nothing was ever made in it.
+    [[nodiscard]] Result<int> open();
+    // The same; makes it and the directories below it first, where they lack.
+    [[nodiscard]] Result<int> make();
+
+    // Shared: what is to be used is not removed meanwhile. Exclusive: what is to be removed is not put to
+    // use meanwhile. Held for moments, never while much is written or deleted.
+    [[nodiscard]] Result<Lock> lock(Mode mode);
+
+    // Moves `from` ("rw/ID") to a name below removed/ that nobody else has; returns that. Where no room
+    // is left for the new name, it stays and its own name is returned.
+    // Errors: not_found; busy, when something is mounted on it.
+    [[nodiscard]] Result<std::string> move_out(const std::string& from);
+
+    // Deletes a tree, `usual` first; another process may be at the same.
+    // Errors: busy, naming the place, when something is mounted in it.
+    [[nodiscard]] Status discard(const std::string& name, std::span<const Leftover> usual = {});
+
+  private:
+    std::string path_;
+    UniqueFd fd_;
+    std::uint64_t moved_ = 0;
+};
+
+} // namespace mydocker::storage

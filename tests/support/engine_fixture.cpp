@@ -1,0 +1,83 @@
+// The fixture of the integration tests.
+#include "support/engine_fixture.hpp"
+
+#include <cstdlib>
+#include <unistd.h>
+
+namespace mydocker::test {
+namespace {
+
+std::unique_ptr<TempDir>& shared() {
+    static std::unique_ptr<TempDir> directory;
+    return directory;
+}
+
+} // namespace
+
+std::string stage() {
+    const char* given = std::getenv("MYDOCKER_STAGE");
+    return given != nullptr ? given : MYDOCKER_TEST_STAGE;
+}
+
+const std::string& EngineTest::root() {
+    static std::string path;
+    path = *shared() / "root";
+    return path;
+}
+
+const std::string& EngineTest::run_root() {
+    static std::string path;
+    path = *shared() / "run";
+    return path;
+}
+
+std::vector<std::string> EngineTest::command(const std::vector<std::string>& words) const {
+    std::vector<std::string> all{stage() + "/bin/mydocker", "--root", root(), "--run-root", run_root()};
+    all.insert(all.end(), words.begin(), words.end());
+    return all;
+}
+
+void EngineTest::SetUpTestSuite() {
+    if (missing(Need::root)) return;
+    shared() = std::make_unique<TempDir>();
+    // The image is unpacked, and everything that stays has been made, before anything is measured.
+    (void)run({stage() + "/bin/mydocker", "--root", root(), "--run-root", run_root(), "run", "--rm",
+               "busybox", "true"});
+}
+
+void EngineTest::TearDownTestSuite() {
+    shared().reset();
+}
+
+void EngineTest::SetUp() {
+    if (auto why = missing(Need::root)) GTEST_SKIP() << *why;
+    meter_ = std::make_unique<LeakMeter>(std::vector<std::string>{root(), run_root()}, stage());
+}
+
+void EngineTest::TearDown() {
+    if (!meter_) return;
+    for (const std::string& name : to_remove_)
+        (void)mydocker({"rm", "-f", name});
+    EXPECT_EQ(meter_->difference(), "");
+}
+
+Outcome EngineTest::mydocker(const std::vector<std::string>& words, const std::string& input) {
+    return run(Command{.words = command(words), .input = input, .environment = {}, .directory = {}});
+}
+
+Outcome EngineTest::mydocker_with(const std::vector<std::string>& environment,
+                                  const std::vector<std::string>& words) {
+    return run(Command{.words = command(words), .input = {}, .environment = environment, .directory = {}});
+}
+
+std::string member(const std::string& json, const std::string& key) {
+    const std::string needle = "\"" + key + "\": ";
+    const auto at = json.find(needle);
+    if (at == std::string::npos) return {};
+    std::size_t begin = at + needle.size();
+    const bool quoted = json[begin] == '"';
+    if (quoted) ++begin;
+    return json.substr(begin, json.find_first_of(quoted ? "\"" : ",\n}", begin) - begin);
+}
+
+} // namespace mydocker::test

@@ -1,0 +1,58 @@
+// Runs the real command line, as root, with roots of its own, inside the leak meter.
+#pragma once
+
+#include "support/leak_meter.hpp"
+#include "support/support.hpp"
+
+#include <gtest/gtest.h>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mydocker::test {
+
+// Where the built programs are: <stage>/bin/mydocker and so on.
+[[nodiscard]] std::string stage();
+
+// A suite shares one pair of roots, so that the image is unpacked once; each test must leave them as it
+// found them.
+class EngineTest : public ::testing::Test {
+  protected:
+    static void SetUpTestSuite();
+    static void TearDownTestSuite();
+    void SetUp() override;
+    void TearDown() override;
+
+    // Runs `mydocker WORDS…` on the suite's roots.
+    [[nodiscard]] Outcome mydocker(const std::vector<std::string>& words, const std::string& input = {});
+    [[nodiscard]] Outcome mydocker_with(const std::vector<std::string>& environment,
+                                        const std::vector<std::string>& words);
+    // The whole command line, for those who start it in their own way.
+    [[nodiscard]] std::vector<std::string> command(const std::vector<std::string>& words) const;
+
+    // Removes a container at the end of the test, whatever happens.
+    void remove_at_end(const std::string& name) { to_remove_.push_back(name); }
+
+    [[nodiscard]] static const std::string& root();
+    [[nodiscard]] static const std::string& run_root();
+
+  private:
+    std::unique_ptr<LeakMeter> meter_;
+    std::vector<std::string> to_remove_;
+};
+
+// A member of `inspect`'s output by simple search: "\"Pid\": 12" → "12". Empty: not there.
+[[nodiscard]] std::string member(const std::string& json, const std::string& key);
+
+// Waits, bounded, until the condition holds; for what has no event to wait for.
+template <class Condition>
+[[nodiscard]] bool eventually(const Condition& condition, int limit_ms = 5000) {
+    for (int waited = 0; waited < limit_ms; waited += 10) {
+        if (condition()) return true;
+        ::usleep(10'000);
+    }
+    return condition();
+}
+
+} // namespace mydocker::test

@@ -1,0 +1,110 @@
+// The leak meter.
+#include "support/leak_meter.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+#include <thread>
+#include <unistd.h>
+
+namespace mydocker::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::set<std::string> lines_of(const std::string& path) {
+    std::set<std::string> lines;
+    std::ifstream file(path);
+    for (std::string line; std::getline(file, line);)
+        lines.insert(line);
+    return lines;
+}
+
+std::string text_of(const std::string& path) {
+    std::ifstream file(path);
+    std::string text;
+    std::getline(file, text, '\0');
+    return text;
+}
+
+void add_tree(const std::string& root, std::set<std::string>& to, bool directories_only) {
+    std::error_code error;
+    for (fs::recursive_directory_iterator each(root, fs::directory_options::skip_permission_denied, error),
+         end;
+         !error && each != end; each.increment(error))
+        if (!directories_only || each->is_directory(error)) to.insert(each->path().string());
+}
+
+// The parent of a process and its state letter, from /proc/PID/stat.
+std::pair<char, pid_t> state_and_parent(const std::string& pid) {
+    const std::string stat = text_of("/proc/" + pid + "/stat");
+    const auto paren = stat.rfind(')');
+    if (paren == std::string::npos || paren + 4 > stat.size()) return {'?', 0};
+    return {stat[paren + 2], static_cast<pid_t>(std::atoi(stat.c_str() + paren + 4))};
+}
+
+std::set<std::string> processes(const std::string& program_directory) {
+    std::set<std::string> found;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator("/proc", error)) {
+        const std::string pid = entry.path().filename().string();
+        if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
+        const auto [state, parent] = state_and_parent(pid);
+        const std::string exe = fs::read_symlink(entry.path() / "exe", error).string();
+        const std::string command = text_of(entry.path() / "cmdline");
+        const bool ours = exe.starts_with(program_directory) || command.starts_with("mydocker-");
+        const bool zombie = state == 'Z' && parent == ::getpid();
+        if (ours || zombie) found.insert("process " + pid + " " + state + " " + command + " " + exe);
+    }
+    return found;
+}
+
+void compare(std::string_view kind, const std::set<std::string>& before, const std::set<std::string>& after,
+             std::string& text) {
+    for (const std::string& line : after)
+        if (!before.contains(line)) text += std::string(kind) + " left: " + line + "\n";
+    for (const std::string& line : before)
+        if (!after.contains(line) && kind != "process" && kind != "file")
+            text += std::string(kind) + " gone: " + line + "\n";
+}
+
+} // namespace
+
+LeakMeter::LeakMeter(std::vector<std::string> watched, std::string program_directory)
+    : watched_(std::move(watched)),
+      program_directory_(std::move(program_directory)),
+      before_(take()) {}
+
+Inventory LeakMeter::take() const {
+    Inventory now;
+    now.mounts = lines_of("/proc/self/mountinfo");
+    add_tree("/sys/fs/cgroup", now.cgroups, true);
+    now.processes = processes(program_directory_);
+    for (const std::string& directory : watched_)
+        add_tree(directory, now.files, false);
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator("/sys/class/net", error))
+        now.network.insert(entry.path().filename().string());
+    return now;
+}
+
+std::string LeakMeter::difference() const {
+    // A detached finisher may be at its last steps when the test ends: it has two seconds.
+    std::string text;
+    for (int round = 0; round < 200; ++round) {
+        const Inventory now = take();
+        text.clear();
+        compare("mount", before_.mounts, now.mounts, text);
+        compare("cgroup", before_.cgroups, now.cgroups, text);
+        compare("process", before_.processes, now.processes, text);
+        compare("file", before_.files, now.files, text);
+        compare("interface", before_.network, now.network, text);
+        if (text.empty()) return text;
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    return text;
+}
+
+} // namespace mydocker::test
