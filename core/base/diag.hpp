@@ -39,9 +39,14 @@ class Diagnostics {
     void set(Setup setup) {
         setup_ = std::move(setup);
         writer_ = {};
+        writer_failed_ = false;
     }
 
-    // `text`: one line. In the JSON form: {"level":…,"msg":…,"time":…,fields…}.
+    // `text`: any bytes; what a terminal could obey is made visible. One line, one write(2):
+    //   mydocker: TEXT key=value…                 an error
+    //   mydocker: LEVEL: TEXT key=value…          any other level
+    //   {"level":…,"msg":…,"time":…,fields…}      in the JSON form
+    // A writer that fails is told of once, and standard error takes its place.
     void write(LogLevel level, std::string_view text, const std::vector<Field>& fields = {});
     void debug(std::string_view text, const std::vector<Field>& fields = {}) {
         if (enabled(LogLevel::debug)) write(LogLevel::debug, text, fields);
@@ -57,9 +62,12 @@ class Diagnostics {
     }
 
   private:
+    [[nodiscard]] Status write_to_sink(LogLevel level, std::string_view line);
+
     Setup setup_;
     Writer writer_;
-    bool writer_failed_ = false;
+    bool writer_failed_ = false; // said once; standard error from then on
+    bool in_writer_ = false;
 };
 
 [[nodiscard]] std::string_view level_name(LogLevel level);

@@ -65,9 +65,11 @@ class Value {
 struct Limits {
     std::size_t bytes = std::size_t{4} << 20U;
     std::size_t depth = 64;
+    std::size_t values = std::size_t{1} << 18U; // all kinds, objects and arrays included
 };
 
-// Errors: corrupt, saying at which byte; invalid when over a limit.
+// Errors: corrupt, saying at which byte; invalid when over a limit. Both are found before memory is taken
+// for what is too much.
 [[nodiscard]] Result<Value> parse(std::string_view text, Limits limits = {});
 
 enum class Style : std::uint32_t { compact, indented };
@@ -81,7 +83,9 @@ enum class Style : std::uint32_t { compact, indented };
 [[nodiscard]] Result<std::vector<std::string>> get_strings(const Value& object, std::string_view key);
 
 // Bytes in JSON: dump() writes each byte that is not part of valid UTF-8 as the code point U+10FF00 +
-// byte (in the last private plane, which no text uses), and such code points of the input likewise
-// escaped byte by byte; parse() turns them back. So any byte string survives dump and parse.
+// byte: U+10FF80…U+10FFFF, the end of the last private plane, which no text uses. Code points of that
+// range in the value itself are escaped likewise, byte by byte. parse() turns back just what dump() would
+// have written and leaves any other use of the range as it is. So any byte string survives dump and
+// parse, and what was read from any text survives being written and read again.
 
 } // namespace mydocker::json

@@ -13,6 +13,7 @@
 //       ├── etc/{hostname,hosts,resolv.conf}
 //       └── logs/                   the log sink's directory for this container
 //   <run_root>/                     /run/mydocker, mode 0700, what dies with the boot
+//   ├── .mydocker                   marker
 //   ├── <id>/lock                   the baton
 //   ├── <id>/attach.sock            the monitor's socket
 //   ├── exits/<id>                  exit codes of removed containers, kept for an hour
@@ -46,7 +47,9 @@ inline constexpr std::string_view kMarker = ".mydocker";
 [[nodiscard]] std::string driver_data(const Roots& roots, std::string_view kind, std::string_view driver);
 [[nodiscard]] std::string driver_run(const Roots& roots, std::string_view kind, std::string_view driver);
 
-// Makes both roots (0700) and the marker. Again: succeeds. Errors: denied, no_space, …
+// Makes both roots (0700) and the marker in each. Again: succeeds, and closes a root that others could
+// enter. Errors: exists, when a directory without the marker is not empty; denied, when it is another
+// user's; invalid; no_space, …
 [[nodiscard]] Status make_roots(const Roots& roots);
 
 inline constexpr std::size_t kIdLength = 64;
@@ -73,5 +76,9 @@ struct Installation {
         config; // /etc/mydocker/mydocker.toml; <prefix>/etc/… when the prefix is not /usr or /usr/local
 };
 [[nodiscard]] Result<Installation> find_installation();
+
+// The same for a program's path ("<prefix>/bin/…" or "<prefix>/libexec/mydocker/…"). Touches nothing; the
+// build tree has the same shape. Errors: not_found for any other place.
+[[nodiscard]] Result<Installation> installation_of(std::string_view program);
 
 } // namespace mydocker::paths

@@ -18,7 +18,6 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -177,6 +176,12 @@ Result<std::size_t> read(int fd, std::span<char> buffer) {
     return static_cast<std::size_t>(count);
 }
 
+Result<std::size_t> pread(int fd, std::span<char> buffer, off_t offset) {
+    const ssize_t count = retry([&] { return ::pread(fd, buffer.data(), buffer.size(), offset); });
+    if (count < 0) return failed("read");
+    return static_cast<std::size_t>(count);
+}
+
 Result<std::size_t> write(int fd, std::string_view bytes) {
     const ssize_t count = retry([&] { return ::write(fd, bytes.data(), bytes.size()); });
     if (count < 0) return failed("write");
@@ -229,12 +234,6 @@ Result<Pipe> pipe() {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return failed("make a pipe");
     return Pipe{UniqueFd(ends[0]), UniqueFd(ends[1])};
-}
-
-Result<long> fstatfs_type(int fd) {
-    struct statfs status{};
-    if (::fstatfs(fd, &status) != 0) return failed("find the type of a filesystem");
-    return static_cast<long>(status.f_type);
 }
 
 // --- processes -----------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ namespace mydocker::sys {
 [[nodiscard]] Status fchdir(int fd);
 [[nodiscard]] Result<std::string> getcwd();
 [[nodiscard]] Result<std::size_t> read(int fd, std::span<char> buffer);
+[[nodiscard]] Result<std::size_t> pread(int fd, std::span<char> buffer, off_t offset);
 // One write(2); may write less.
 [[nodiscard]] Result<std::size_t> write(int fd, std::string_view bytes);
 [[nodiscard]] Status write_all(int fd, std::string_view bytes);
@@ -92,6 +93,8 @@ struct MountAttr {
 // The kernel's own words about the last failure on an fs context, without newline; empty: none.
 [[nodiscard]] std::string fs_message(int fs);
 [[nodiscard]] Result<long> fstatfs_type(int fd);
+// Whether the mount that holds an open file forbids execution.
+[[nodiscard]] Result<bool> fstatfs_noexec(int fd);
 
 // --- processes -----------------------------------------------------------------------------------
 [[nodiscard]] Status unshare(int flags);

@@ -2,7 +2,9 @@
 #include "base/sys.hpp"
 
 #include <array>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 namespace mydocker::sys {
@@ -103,6 +105,18 @@ std::string fs_message(int fs) {
             text.remove_suffix(1);
         last.assign(text);
     }
+}
+
+Result<long> fstatfs_type(int fd) {
+    struct statfs status{};
+    if (auto read = done(::fstatfs(fd, &status), "find the type of a filesystem"); !read) return fail(read);
+    return static_cast<long>(status.f_type);
+}
+
+Result<bool> fstatfs_noexec(int fd) {
+    struct statfs status{};
+    if (auto read = done(::fstatfs(fd, &status), "find the flags of a filesystem"); !read) return fail(read);
+    return (status.f_flags & ST_NOEXEC) != 0;
 }
 
 } // namespace mydocker::sys

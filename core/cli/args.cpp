@@ -157,7 +157,7 @@ Result<ParsedArgs> split(const CLI::App& app, std::span<const std::string> words
 
 void declare_globals(CLI::App& app, GlobalFlags& flags) {
     app.set_help_flag();
-    app.add_flag("-h,--help", "show this help");
+    app.add_flag("-h,--help", flags.help, "show this help");
     const std::string group = "Global flags";
     app.add_option("--config", flags.config, "configuration file instead of the installed one")->group(group);
     app.add_option("--root", flags.root, "directory of images and containers")->group(group);
@@ -204,7 +204,7 @@ std::string program_help() {
     std::string text = "mydocker: a container engine whose every part is a driver\n\n"
                        "Usage: mydocker [GLOBAL FLAGS] VERB [FLAGS] …\n\nVerbs:\n";
     for (const VerbEntry& entry : verbs())
-        text += fmt::format("  {:<18} {}\n", entry.name, entry.summary);
+        if (entry.summary != "internal") text += fmt::format("  {:<18} {}\n", entry.name, entry.summary);
     text += "\nmydocker VERB --help tells the flags of a verb.\n";
     return text;
 }

@@ -26,6 +26,7 @@ inline constexpr int kEngineError = 125; // bad usage, or the engine cannot work
 
 // Flags that stand before or after the verb.
 struct GlobalFlags {
+    bool help = false;
     std::string config;
     std::string root;
     std::string run_root;
@@ -49,6 +50,9 @@ class Session {
     [[nodiscard]] Result<const config::Config*> config();
     [[nodiscard]] Result<const paths::Installation*> installation();
     [[nodiscard]] Result<engine::Engine*> engine();
+
+    // Whether the engine could be made: before that, an error is one of usage or configuration.
+    [[nodiscard]] bool engine_is_up() const { return engine_ != nullptr; }
 
     // For verbs that only look: with a broken configuration they go on with the defaults, and say so.
     void tolerate_broken_config() { tolerant_ = true; }

@@ -9,6 +9,7 @@
 #include "cli/resource_flags.hpp"
 #include "cli/times.hpp"
 
+#include <csignal>
 #include <fmt/format.h>
 #include <limits>
 #include <unistd.h>

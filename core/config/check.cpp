@@ -138,12 +138,13 @@ CheckedOptions examine_options(std::string_view kind, std::string_view driver,
     std::map<std::string, OptionValue, std::less<>> values;
     for (const OptionSpec& spec : specs) {
         auto value = to_type(Untyped{spec.default_value}, spec.type);
-        if (value) values.insert_or_assign(spec.key, std::move(*value));
+        if (value)
+            values.insert_or_assign(spec.key, std::move(*value));
         else
-            checked.complaints.push_back({.origin = {},
-                                          .text = table + " option \"" + spec.key +
-                                                  "\": the driver's own default " + value.error(),
-                                          .code = Code::plugin_fault});
+            checked.complaints.push_back(
+                {.origin = {},
+                 .text = table + " option \"" + spec.key + "\": the driver's own default " + value.error(),
+                 .code = Code::plugin_fault});
     }
     for (const RawOption& option : given) {
         const auto spec = std::ranges::find(specs, option.key, &OptionSpec::key);
@@ -152,10 +153,12 @@ CheckedOptions examine_options(std::string_view kind, std::string_view driver,
             continue;
         }
         auto value = to_type(option.value, spec->type);
-        if (value) values.insert_or_assign(spec->key, std::move(*value));
+        if (value)
+            values.insert_or_assign(spec->key, std::move(*value));
         else
-            checked.complaints.push_back({.origin = option.value_origin,
-                                          .text = table + " option \"" + option.key + "\": " + value.error()});
+            checked.complaints.push_back(
+                {.origin = option.value_origin,
+                 .text = table + " option \"" + option.key + "\": " + value.error()});
     }
     checked.options = Options(std::move(values));
     return checked;

@@ -51,6 +51,10 @@ struct Config {
     Value<std::string> log_driver{.value = "json-file", .origin = {}};
     Value<std::string> state_driver{.value = "json-file", .origin = {}};
 
+    // What "auto" tries, in this order: the first whose probe passes is taken.
+    Value<std::vector<std::string>> storage_candidates{.value = {"overlayfs", "vfs"}, .origin = {}};
+    Value<std::vector<std::string>> cgroup_candidates{.value = {"v2", "v1"}, .origin = {}};
+
     Value<std::string> default_image{.value = "busybox", .origin = {}}; // [run]
     Value<bool> create_bind_sources{.value = true, .origin = {}};       // [run]
     Value<OnMonitorDeath> on_monitor_death;                             // [engine]

@@ -54,8 +54,8 @@ struct Decimal {
     if (number.whole > most / unit) return std::nullopt;
     const std::uint64_t whole = number.whole * unit;
     // unit ≤ 2^50 and fraction < 10^9: split, so that the product fits.
-    const std::uint64_t part = unit / number.scale * number.fraction +
-                               unit % number.scale * number.fraction / number.scale;
+    const std::uint64_t part =
+        unit / number.scale * number.fraction + unit % number.scale * number.fraction / number.scale;
     if (part > most - whole) return std::nullopt;
     return whole + part;
 }

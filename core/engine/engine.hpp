@@ -87,6 +87,9 @@ class Engine {
 
   private:
     [[nodiscard]] Result<plugin::OpenRequest> request_for(plugin::Kind kind, const std::string& name);
+    template <class Choice, class Try>
+    [[nodiscard]] Result<Choice> choose(std::string_view kind, const std::string& selected,
+                                        const std::vector<std::string>& candidates, const Try& attempt);
 
     EngineSetup setup_;
     paths::Roots roots_;
@@ -95,7 +98,7 @@ class Engine {
     std::map<std::string, std::unique_ptr<CgroupBackend>> cgroup_;
     std::map<std::string, std::unique_ptr<LogSink>> log_;
     std::unique_ptr<StateStore> state_;
-    std::optional<image::Store> images_;
+    std::unique_ptr<image::Store> images_;
     std::optional<StorageChoice> storage_choice_;
     std::optional<CgroupChoice> cgroup_choice_;
 };

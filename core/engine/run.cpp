@@ -58,7 +58,7 @@ Result<runtime::ContainerSpec> make_spec(Engine& engine, const image::Image& ima
                     .id = record.id.str(),
                     .bundle = paths::bundle(engine.roots(), record.id),
                     .network_path = {},
-                    .swap_limit = std::ranges::contains(cgroup.controllers, "swap")};
+                    .swap_limit = std::ranges::find(cgroup.controllers, "swap") != cgroup.controllers.end()};
     if (request.network.kind == NetworkMode::Kind::container) {
         auto path = network_path(engine, request.network);
         if (!path) return fail(path);

@@ -4,6 +4,7 @@
 #include "engine/start_process.hpp"
 
 #include <array>
+#include <csignal>
 #include <fcntl.h>
 #include <ranges>
 #include <sys/stat.h>

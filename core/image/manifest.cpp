@@ -155,6 +155,7 @@ Result<Manifest> parse_manifest(std::string_view text) {
     const json::Value* config = member(*root, "config");
     if (config == nullptr) return wrong("config", "is missing");
     Manifest manifest;
+    if (auto type = text_or_empty(*root, "mediaType"); type && !type->empty()) manifest.media_type = *type;
     auto descriptor = read_descriptor(*config);
     if (!descriptor) return fail(descriptor, "config");
     if (!is_one_of(descriptor->media_type, kConfigTypes))
@@ -245,7 +246,7 @@ std::string to_json(const Manifest& manifest) {
     };
     json::Value root;
     root.set("schemaVersion", 2);
-    root.set("mediaType", media::kManifest);
+    root.set("mediaType", manifest.media_type);
     root.set("config", describe_blob(manifest.config));
     json::Value layers{json::Array{}};
     for (const Descriptor& layer : manifest.layers)

@@ -50,6 +50,7 @@ struct Index {
 };
 
 struct Manifest {
+    std::string media_type = std::string(media::kManifest);
     Descriptor config;
     std::vector<Descriptor> layers;
 };

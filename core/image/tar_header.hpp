@@ -18,6 +18,11 @@ namespace mydocker::image {
 inline constexpr std::size_t kTarBlock = 512;
 using TarBlock = std::array<char, kTarBlock>;
 
+// Bytes that fill up data to whole blocks.
+[[nodiscard]] constexpr std::uint64_t padding_of(std::uint64_t size) {
+    return (kTarBlock - size % kTarBlock) % kTarBlock;
+}
+
 // The fields of a block, as they stand there.
 struct TarHeader {
     char type = '0';

@@ -7,6 +7,7 @@
 #include "mydocker/result.hpp"
 #include "mydocker/support/files.hpp"
 #include "runtime/plan.hpp"
+#include "runtime/protocol.hpp"
 
 #include <memory>
 #include <string>
@@ -27,13 +28,6 @@ struct LaunchInput {
     std::vector<int> cgroup_joins; // init writes "0" to each
     std::vector<JoinedNamespace> joined;
     int standard[3] = {-1, -1, -1}; // the process's 0, 1, 2; unused with a terminal
-};
-
-// Why the container's process could not be started, as init found it.
-struct InitFailure {
-    std::string stage;   // "mount /proc", "execve"
-    Error error;         // complete sentence in text
-    int exit_code = 125; // 125 engine, 126 cannot be invoked, 127 not found
 };
 
 // What comes up from init.

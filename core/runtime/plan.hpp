@@ -17,6 +17,9 @@
 
 namespace mydocker::runtime {
 
+// One message to init tells of all mounts (protocol.hpp).
+inline constexpr std::size_t kMostMounts = 4096;
+
 // Whose namespaces a mount has to be made in. What lies on the host, or needs the host's privilege, is
 // made by the parent and handed over detached; what shows a namespace is made by init.
 enum class MountMaker : std::uint32_t { parent = 0, init = 1 };

@@ -4,7 +4,7 @@
 //
 //     cmake_minimum_required(VERSION 3.25)
 //     project(my-sink LANGUAGES CXX)
-//     include(/usr/lib/cmake/mydocker/MydockerPlugin.cmake)
+//     include(/usr/share/mydocker/sdk/MydockerPlugin.cmake)
 //     mydocker_add_plugin(log plain SOURCES driver.cpp)
 //
 // The result is log-plain.so. `mydocker-plugin-check log-plain.so` says whether it keeps the contract;

@@ -61,6 +61,7 @@ class Scanner {
             if (end >= rest_.size()) return std::nullopt;
             if (rest_[end] == '"') break;
             end += rest_[end] == '\\' ? 2 : 1;
+            if (end > rest_.size()) return std::nullopt; // A backslash was the last byte.
         }
         const std::string_view inside = rest_.substr(0, end);
         rest_.remove_prefix(end + 1);

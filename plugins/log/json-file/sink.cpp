@@ -67,4 +67,4 @@ Status JsonFile::remove(const StreamInfo& info) {
 
 MYDOCKER_EXPORT_LOG_SINK(mydocker::json_file::JsonFile, "json-file", "1.0.0",
                          "lines in docker's JSON format, rotated by size, readable with mydocker logs",
-                         mydocker::json_file::kOptions)
+                         mydocker::json_file::kOptions);

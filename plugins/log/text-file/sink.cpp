@@ -66,4 +66,4 @@ Status TextFile::remove(const StreamInfo& info) {
 
 MYDOCKER_EXPORT_LOG_SINK(mydocker::text_file::TextFile, "text-file", "1.0.0",
                          "plain lines by a template, rotated by size, on Boost.Log; serves diagnostics too",
-                         mydocker::text_file::kOptions)
+                         mydocker::text_file::kOptions);

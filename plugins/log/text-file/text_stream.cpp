@@ -8,8 +8,10 @@
 #include <boost/log/sinks/auto_newline_mode.hpp>
 #include <boost/log/utility/formatting_ostream.hpp>
 #include <boost/smart_ptr/make_shared_object.hpp>
+#include <boost/system/system_error.hpp>
 
-#include <atomic>
+#include <array>
+#include <cstdio>
 #include <sys/file.h>
 #include <sys/vfs.h>
 
@@ -24,9 +26,11 @@ namespace keywords = boost::log::keywords;
 constexpr const char* kRotatedPattern = "container-%Y%m%d-%H%M%S.%f.txt";
 constexpr std::uint64_t kRoom = 4096;
 
-std::string next_channel() {
-    static std::atomic<std::uint64_t> count = 0;
-    return "mydocker.text-file." + std::to_string(++count);
+// Like no other stream's that is open in this process.
+std::string channel_of(const void* stream) {
+    std::array<char, 64> text{};
+    std::snprintf(text.data(), text.size(), "mydocker.text-file.%p", stream);
+    return text.data();
 }
 
 // Boost.Log speaks in exceptions; none leaves this file.
@@ -34,7 +38,7 @@ template <class Work>
 Status guarded(const std::string& path, const Work& work) {
     try {
         return work();
-    } catch (const boost::filesystem::filesystem_error& error) {
+    } catch (const boost::system::system_error& error) {
         const int number = error.code().category() == boost::system::system_category() ||
                                    error.code().category() == boost::system::generic_category()
                                ? error.code().value()
@@ -80,7 +84,7 @@ TextStream::TextStream(const StreamInfo& info, const LineTemplate& line, const L
       file_path_(info.directory + "/" + kFileName),
       line_(line.bound_to(info)),
       limits_(limits),
-      channel_(next_channel()) {
+      channel_(channel_of(this)) {
     logger_.channel(channel_);
 }
 
@@ -196,12 +200,21 @@ Status TextStream::refresh() {
 }
 
 Status TextStream::write(std::span<const LogRecord> records) {
-    return guarded(file_path_, [&]() -> Status {
+    const auto written = guarded(file_path_, [&]() -> Status {
         if (auto fresh = refresh(); !fresh) return fresh;
         for (const LogRecord& record : records)
-            if (auto written = put(record); !written) return written;
-        return flush();
+            if (auto put_in = put(record); !put_in) return put_in;
+        return flush_backend();
     });
+    if (!written) { // The next write begins anew.
+        detach();
+        file_.reset();
+    }
+    return written;
+}
+
+Status TextStream::flush() {
+    return guarded(file_path_, [&] { return flush_backend(); });
 }
 
 Status TextStream::put(const LogRecord& record) {
@@ -242,7 +255,7 @@ Status TextStream::push() {
     return out_ != nullptr && out_->good() ? Status{} : repair(error);
 }
 
-Status TextStream::flush() {
+Status TextStream::flush_backend() {
     if (!frontend_) return {};
     errno = 0;
     frontend_->flush();
@@ -282,7 +295,7 @@ Result<UniqueFd> TextStream::lock_directory() const {
 
 // Two processes that find the file full must not rotate it twice.
 Status TextStream::rotate() {
-    if (auto flushed = flush(); !flushed) return flushed;
+    if (auto flushed = flush_backend(); !flushed) return flushed;
     const auto lock = lock_directory();
     if (!lock) return fail(lock);
     if (is_current()) frontend_->locked_backend()->rotate_file();
@@ -297,7 +310,7 @@ Status TextStream::close() {
             unfinished_.reset();
             if (auto pushed = push(); !pushed) return pushed;
         }
-        return flush();
+        return flush_backend();
     });
     detach();
     return closed;

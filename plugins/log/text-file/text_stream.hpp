@@ -66,6 +66,7 @@ class TextStream final : public LogSink::Stream {
     [[nodiscard]] Status refresh();
     [[nodiscard]] Status put(const LogRecord& record);
     [[nodiscard]] Status push();
+    [[nodiscard]] Status flush_backend();
     void render(const LogRecord& record);
     [[nodiscard]] Status rotate();
     [[nodiscard]] Status repair(int error);

@@ -47,8 +47,8 @@ constexpr std::size_t kLongestRecord = 1U << 20U;
 } // namespace
 
 Status check_id(std::string_view id, std::string_view what) {
-    const bool fits = !id.empty() && id.size() <= kLongestId && id.front() != '.' &&
-                      std::ranges::all_of(id, is_id_byte);
+    const bool fits =
+        !id.empty() && id.size() <= kLongestId && id.front() != '.' && std::ranges::all_of(id, is_id_byte);
     if (fits) return {};
     // As it may be anything, it is shown without what a terminal would act upon, and not at length.
     std::string shown(id.substr(0, kLongestId));
@@ -79,9 +79,9 @@ Result<ChainRecord> parse_record(std::string_view text, std::string_view name) {
     text.remove_prefix(kMagic.size());
     std::string_view head = take(text, '\n');
     if (const auto schema = take(head, ' '); schema != kSchema)
-        return fail(Code::unsupported, "'" + std::string(name) + "' was written by another mydocker (schema " +
-                                           std::string(schema) + "; this one knows " + std::string(kSchema) +
-                                           ")");
+        return fail(Code::unsupported,
+                    "'" + std::string(name) + "' was written by another mydocker (schema " +
+                        std::string(schema) + "; this one knows " + std::string(kSchema) + ")");
     if (head != "kept" && head != "ephemeral") return damaged(name);
     record.lifetime = head == "ephemeral" ? Lifetime::ephemeral : Lifetime::kept;
     while (!text.empty()) {

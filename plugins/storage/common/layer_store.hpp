@@ -31,6 +31,8 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace mydocker::storage {
 
@@ -91,20 +93,30 @@ class LayerStore {
     [[nodiscard]] std::string staging_path(const LayerId& id) const; // …/staging/ID/diff
     [[nodiscard]] std::string rw_path(const RwId& id) const;         // …/rw/ID
 
+    // The mode of the root directory of the top-most layer; 0755 without any.
+    [[nodiscard]] Result<mode_t> root_mode(LayerChain below);
+
   private:
     [[nodiscard]] Result<bool> is_sealed(const LayerId& id);
     [[nodiscard]] Status check_layers(LayerChain below);
     [[nodiscard]] Result<UniqueFd> hold_staging(const LayerId& id);
+    [[nodiscard]] Result<UniqueFd> lock_staging(const LayerId& id);
     [[nodiscard]] Result<UniqueFd> fill_staging(int staging, const LayerId& id, LayerChain below);
-    [[nodiscard]] Result<mode_t> root_mode(LayerChain below);
+    [[nodiscard]] Status sync_staging(int staging, const LayerId& id, Usage& usage);
     [[nodiscard]] Status check_unused(const LayerId& id);
     [[nodiscard]] Status check_unused_in(const char* where, std::string_view what, const LayerId& id);
     [[nodiscard]] Result<std::string> move_layer_out(const LayerId& id);
-    [[nodiscard]] Status make_rw(const RwId& id, LayerChain below, Lifetime lifetime, const Fill& fill);
+    struct Entered {
+        UniqueFd directory; // rw/ID
+        UniqueFd record;    // its record, without an end
+    };
+    [[nodiscard]] Result<Entered> enter_rw(const RwId& id, LayerChain below, Lifetime lifetime);
     [[nodiscard]] Status list_one(const char* where, StorageObjectKind kind,
                                   const StorageObjectVisitor& visit);
-    [[nodiscard]] Status sweep_staging();
-    [[nodiscard]] Status sweep_layers();
+    [[nodiscard]] Result<std::vector<files::DirectoryEntry>> entries_of(const char* where);
+    [[nodiscard]] Status move_staging_out();
+    [[nodiscard]] Status move_unsealed_out();
+    [[nodiscard]] Result<std::uint64_t> measure_removed(const std::string& name);
 
     Host host_;
     Durability durability_;

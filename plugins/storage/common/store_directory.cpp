@@ -1,6 +1,5 @@
 #include "store_directory.hpp"
 
-#include <array>
 #include <cerrno>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -20,6 +19,13 @@ namespace {
 }
 
 } // namespace
+
+bool is_still_there(int root, const std::string& path, int fd) {
+    struct stat held{};
+    struct stat found{};
+    return ::fstat(fd, &held) == 0 && ::fstatat(root, path.c_str(), &found, AT_SYMLINK_NOFOLLOW) == 0 &&
+           held.st_dev == found.st_dev && held.st_ino == found.st_ino;
+}
 
 StoreDirectory::Lock& StoreDirectory::Lock::operator=(Lock&& other) noexcept {
     if (this != &other) {
@@ -45,7 +51,8 @@ Result<int> StoreDirectory::make() {
     if (auto made = make_directory(AT_FDCWD, path_.c_str(), path_); !made) return fail(made);
     const auto fd = open();
     if (!fd) return fd;
-    for (const char* name : {kLayers, kStaging, kWritable, kRemoved})
+    // What things are moved out to comes first: where there is something to remove, it is there.
+    for (const char* name : {kRemoved, kLayers, kStaging, kWritable})
         if (auto made = make_directory(*fd, name, path_of(name)); !made) return fail(made);
     return fd;
 }
@@ -87,11 +94,10 @@ Status StoreDirectory::discard(const std::string& name, std::span<const Leftover
     constexpr int kTries = 100;
     Status removed;
     for (int i = 0; i < kTries; ++i) {
-        removed = files::remove_tree(*fd, name);
+        removed = files::remove_tree(path_of(name));
         if (removed || removed.error().code != Code::not_found) break;
     }
-    if (removed) return {};
-    return fail(removed, "in '" + path_ + "'");
+    return removed;
 }
 
 } // namespace mydocker::storage

@@ -24,6 +24,9 @@ struct Leftover {
     bool directory;
 };
 
+// Whether `fd` is still what is found at `path` below `root`.
+[[nodiscard]] bool is_still_there(int root, const std::string& path, int fd);
+
 class StoreDirectory {
   public:
     // A lock on the store, given back at the end.

@@ -46,7 +46,7 @@ class Walker {
         if (!copy) return fail_errno(errno, "open directory " + join(label_, path_));
         struct stat status{};
         if (::fstat(copy.get(), &status) != 0) return fail_errno(errno, "look at " + join(label_, path_));
-        auto descend = visitor_.visit({copy.get(), ".", path_, status});
+        auto descend = visitor_.visit({copy.get(), ".", path_, status, 0});
         if (!descend) return fail(descend);
         if (*descend == Descend::no) return {};
         if (auto entered = enter(std::move(copy), status); !entered) return entered;
@@ -92,7 +92,7 @@ class Walker {
             if (errno == ENOENT) return {};
             return fail_errno(errno, "look at " + join(label_, path_));
         }
-        auto descend = visitor_.visit({level.fd.get(), name, path_, status});
+        auto descend = visitor_.visit({level.fd.get(), name, path_, status, levels_.size()});
         if (!descend) return fail(descend);
         if (!S_ISDIR(status.st_mode) || *descend == Descend::no) return {};
         UniqueFd below(open_how_at(level.fd.get(), name.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW,
@@ -163,8 +163,8 @@ class StartWriting final : public TreeVisitor {
     [[nodiscard]] Result<Descend> visit(const TreeEntry& entry) override {
         meter_.add(entry.status);
         if (!S_ISREG(entry.status.st_mode) || ++files_ > max_files_) return Descend::yes;
-        const UniqueFd fd(::openat(entry.directory, entry.name.c_str(),
-                                   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+        const UniqueFd fd(
+            ::openat(entry.directory, entry.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
         // Only a head start: what goes wrong here shows in the second round.
         if (fd) (void)::sync_file_range(fd.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
         return Descend::yes;
@@ -184,8 +184,8 @@ class Sync final : public TreeVisitor {
 
     [[nodiscard]] Result<Descend> visit(const TreeEntry& entry) override {
         if (!S_ISREG(entry.status.st_mode)) return Descend::yes;
-        const UniqueFd fd(::openat(entry.directory, entry.name.c_str(),
-                                   O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+        const UniqueFd fd(
+            ::openat(entry.directory, entry.name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
         if (!fd || ::fsync(fd.get()) != 0)
             return fail_errno(errno, "put " + join(label_, entry.path) + " on disk");
         return Descend::yes;
@@ -301,8 +301,7 @@ Result<Usage> sync_tree(int root, const std::string& label, std::uint64_t max_fi
 
 Result<UniqueFd> open_below(int root, const std::string& path, int flags) {
     const char* where = path.empty() ? "." : path.c_str();
-    UniqueFd fd(
-        open_how_at(root, where, flags, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV));
+    UniqueFd fd(open_how_at(root, where, flags, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV));
     if (!fd) return fail_errno(errno, "open '" + path + "'");
     return fd;
 }

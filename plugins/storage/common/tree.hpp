@@ -7,6 +7,7 @@
 #include "mydocker/storage_driver.hpp"
 #include "mydocker/support/files.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -17,10 +18,11 @@ namespace mydocker::storage {
 
 // One entry met by a walk; the references live as long as the visit.
 struct TreeEntry {
-    int directory = -1;         // open: what holds the entry
-    const std::string& name;    // in that directory; "." for the root of the walk
-    const std::string& path;    // below the root, "etc/passwd"; empty for the root
-    const struct stat& status;  // of the entry itself, links not followed
+    int directory = -1;        // open: what holds the entry
+    const std::string& name;   // in that directory; "." for the root of the walk
+    const std::string& path;   // below the root, "etc/passwd"; empty for the root
+    const struct stat& status; // of the entry itself, links not followed
+    std::size_t depth = 0;     // 0: the root of the walk
 };
 
 enum class Descend : std::uint8_t { yes, no };

@@ -1,0 +1,131 @@
+// What a verb is run with: configuration, installation, diagnostics, engine.
+#include "cli/verb.hpp"
+
+#include <fmt/format.h>
+#include <memory>
+#include <utility>
+
+namespace mydocker::cli {
+namespace {
+
+// The flags again, for a process of ours that must see the same configuration.
+std::vector<std::string> global_arguments(const GlobalFlags& flags) {
+    std::vector<std::string> arguments;
+    const std::pair<const char*, const std::string*> all[] = {{"--config", &flags.config},
+                                                              {"--root", &flags.root},
+                                                              {"--run-root", &flags.run_root},
+                                                              {"--storage-driver", &flags.storage_driver},
+                                                              {"--cgroup-driver", &flags.cgroup_driver},
+                                                              {"--log-driver", &flags.log_driver},
+                                                              {"--state-driver", &flags.state_driver}};
+    for (const auto& [name, value] : all)
+        if (!value->empty()) arguments.push_back(fmt::format("{}={}", name, *value));
+    return arguments;
+}
+
+diag::Format format_of(const config::Config& config) {
+    return config.diagnostics_format.value == config::LogFormat::json ? diag::Format::json
+                                                                      : diag::Format::text;
+}
+
+// Diagnostics through a log sink: a plugin loaded by the first record that needs it.
+diag::WriterFactory sink_writer(std::unique_ptr<engine::Engine>& engine, const config::Config& config) {
+    const std::string& driver = config.diagnostics_driver.value;
+    if (driver == "stderr") return {};
+    return [&engine, driver, directory = config.root.value]() -> Result<diag::Writer> {
+        if (!engine) return fail(Code::unsupported, "the engine is not up yet");
+        if (auto made = engine->make_roots(); !made) return fail(made);
+        auto sink = engine->log(driver, {});
+        if (!sink) return fail(sink);
+        StreamInfo info;
+        info.id = "diagnostics";
+        info.name = "mydocker";
+        info.directory = directory + "/diagnostics";
+        if (auto made = files::make_directories(info.directory); !made) return fail(made);
+        auto stream = (*sink)->open(info);
+        if (!stream) return fail(stream);
+        const std::shared_ptr<LogSink::Stream> shared(std::move(*stream));
+        return diag::Writer([sink = *sink, shared](LogLevel, std::string_view line) -> Status {
+            LogRecord record;
+            record.source = LogSource::diagnostic;
+            record.bytes = line;
+            if (auto written = sink->write(*shared, std::span(&record, 1)); !written) return written;
+            return sink->flush(*shared);
+        });
+    };
+}
+
+} // namespace
+
+config::LoadRequest Session::load_request() const {
+    config::LoadRequest request;
+    if (installation_) {
+        request.main_file = installation_->config;
+        const auto slash = request.main_file.rfind('/');
+        request.drop_ins = request.main_file.substr(0, slash) + "/conf.d";
+    }
+    request.chosen_file = flags_.config;
+    const std::pair<std::pair<const char*, const char*>, const std::string*> overrides[] = {
+        {{"root", "--root"}, &flags_.root},
+        {{"run_root", "--run-root"}, &flags_.run_root},
+        {{"storage.driver", "--storage-driver"}, &flags_.storage_driver},
+        {{"cgroup.driver", "--cgroup-driver"}, &flags_.cgroup_driver},
+        {{"log.driver", "--log-driver"}, &flags_.log_driver},
+        {{"state.driver", "--state-driver"}, &flags_.state_driver},
+        {{"diagnostics.level", "--log-level"}, &flags_.log_level},
+        {{"diagnostics.format", "--log-format"}, &flags_.log_format}};
+    for (const auto& [names, value] : overrides)
+        if (!value->empty()) request.overrides.push_back({names.first, *value, names.second});
+    return request;
+}
+
+Result<const paths::Installation*> Session::installation() {
+    if (!installation_) {
+        auto found = paths::find_installation();
+        if (!found) return fail(found);
+        installation_ = std::move(*found);
+    }
+    return &*installation_;
+}
+
+void Session::set_up_diagnostics() {
+    diag::Setup setup;
+    setup.level = config_->diagnostics_level.value;
+    setup.format = format_of(*config_);
+    setup.open_writer = sink_writer(engine_, *config_);
+    diagnostics_.set(std::move(setup));
+}
+
+Result<const config::Config*> Session::config() {
+    if (config_) return &*config_;
+    if (auto found = installation(); !found) return fail(found);
+    auto loaded = config::load(load_request());
+    if (loaded) {
+        config_ = std::move(*loaded);
+    } else if (tolerant_) {
+        // A broken file must not hide what runs; what it says rightly still counts.
+        config_ = config::examine(load_request()).config;
+        diagnostics_.warning(fmt::format("{}; going on with the defaults", describe(loaded.error())));
+    } else {
+        return fail(loaded);
+    }
+    set_up_diagnostics();
+    for (const config::Complaint& warning : config_->warnings)
+        diagnostics_.warning(describe(warning.error()));
+    return &*config_;
+}
+
+Result<engine::Engine*> Session::engine() {
+    if (engine_) return engine_.get();
+    auto loaded = config();
+    if (!loaded) return fail(loaded);
+    engine::EngineSetup setup;
+    setup.config = **loaded;
+    setup.installation = *installation_;
+    setup.diagnostics = &diagnostics_;
+    setup.global_arguments = global_arguments(flags_);
+    engine_ = std::make_unique<engine::Engine>(std::move(setup));
+    return engine_.get();
+}
+
+} // namespace mydocker::cli

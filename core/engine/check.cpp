@@ -1,0 +1,217 @@
+// What is there against what is known.
+#include "engine/check.hpp"
+
+#include "engine/baton.hpp"
+#include "engine/lifecycle.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <set>
+#include <sys/stat.h>
+
+namespace mydocker::engine {
+namespace {
+
+constexpr std::string_view kCgroupParent = "mydocker";
+
+// What the records account for.
+struct Known {
+    std::set<std::string> ids;      // of every record, damaged ones too
+    std::set<std::string> locators; // of cgroups
+    std::set<std::string> storage_drivers;
+    std::set<std::string> cgroup_backends;
+    std::vector<Finding> findings; // about the records themselves
+};
+
+Result<Known> read_records(Engine& engine) {
+    auto store = engine.state();
+    if (!store) return fail(store);
+    Known known;
+    auto walked = (*store)->list([&](const ListedRecord& listed) -> Status {
+        known.ids.insert(listed.id.str());
+        auto record = listed.record ? parse_record(listed.record->document)
+                                    : Result<ContainerRecord>(fail(listed.record));
+        if (!record) {
+            known.findings.push_back({"record", paths::short_id(listed.id), describe(record.error())});
+            return {};
+        }
+        known.storage_drivers.insert(record->drivers.storage);
+        known.cgroup_backends.insert(record->drivers.cgroup);
+        if (const auto locator = record->intents.find("cgroup"); locator != record->intents.end())
+            known.locators.insert(locator->second);
+        if (record->transition != Transition::none && !Baton::is_held(engine.roots(), record->id))
+            known.findings.push_back({"container", paths::short_id(record->id), "its owner is gone"});
+        return {};
+    });
+    if (!walked) return fail(walked);
+    return known;
+}
+
+// Names in a directory; none when it is not there.
+std::vector<std::string> names_in(const std::string& directory) {
+    std::vector<std::string> names;
+    auto fd = files::open(directory, O_RDONLY | O_DIRECTORY);
+    if (!fd) return names;
+    auto entries = files::list_directory(fd->get(), directory);
+    if (!entries) return names;
+    for (files::DirectoryEntry& entry : *entries)
+        names.push_back(std::move(entry.name));
+    return names;
+}
+
+// Every storage driver that has data here, whether it is selected or not.
+std::set<std::string> storage_drivers(Engine& engine, const Known& known) {
+    std::set<std::string> drivers = known.storage_drivers;
+    for (std::string& name : names_in(engine.roots().root + "/storage"))
+        drivers.insert(std::move(name));
+    return drivers;
+}
+
+using FindingVisitor = std::function<Status(const Finding&, const std::string& driver)>;
+
+Status check_storage(Engine& engine, const Known& known, const FindingVisitor& visit) {
+    for (const std::string& name : storage_drivers(engine, known)) {
+        auto driver = engine.storage(name);
+        if (!driver) {
+            if (auto told = visit({"storage driver", name, describe(driver.error())}, ""); !told) return told;
+            continue;
+        }
+        auto walked = (*driver)->list([&](const StorageObject& object) -> Status {
+            if (object.kind != StorageObjectKind::rw || known.ids.contains(object.id)) return {};
+            return visit({"writable layer", object.id, "of storage driver " + name + "; no record knows it"},
+                         name);
+        });
+        if (!walked) return walked;
+    }
+    return {};
+}
+
+Status check_cgroups(Engine& engine, const Known& known, const FindingVisitor& visit) {
+    std::set<std::string> backends = known.cgroup_backends;
+    if (auto selected = engine.selected_cgroup()) backends.insert(selected->name);
+    for (const std::string& name : backends) {
+        auto backend = engine.cgroup(name);
+        if (!backend) continue; // Its containers say so themselves.
+        auto walked = (*backend)->list(kCgroupParent, [&](const Locator& locator) -> Status {
+            if (known.locators.contains(locator.str())) return {};
+            // Another engine on the same host has its own roots and shares the parent: only what lies in no
+            // living process's hands is a leftover.
+            bool in_use = false;
+            auto counted = (*backend)->processes(locator, [&](pid_t) -> Status {
+                in_use = true;
+                return {};
+            });
+            if (!counted) return counted;
+            if (in_use) return {};
+            return visit({"cgroup", locator.str(), "empty; no record of this engine knows it"}, name);
+        });
+        if (!walked) return walked;
+    }
+    return {};
+}
+
+Status check_directories(Engine& engine, const Known& known, const FindingVisitor& visit) {
+    for (const std::string& name : names_in(paths::containers(engine.roots())))
+        if (!known.ids.contains(name))
+            if (auto told = visit({"bundle", name, "no record knows it"}, ""); !told) return told;
+    for (const std::string& name : names_in(engine.roots().run_root)) {
+        if (!paths::is_id(name) || Baton::is_held(engine.roots(), ContainerId(name))) continue;
+        if (auto told = visit({"run directory", name, "nobody holds its lock"}, ""); !told) return told;
+    }
+    return {};
+}
+
+// An orphan that a driver of ours can take away by its name.
+Status take_away(Engine& engine, const Finding& finding, const std::string& driver) {
+    if (finding.kind == "writable layer") {
+        auto storage = engine.storage(driver);
+        return storage ? (*storage)->remove_rw(RwId(finding.name)) : Status(fail(storage));
+    }
+    if (finding.kind == "cgroup") {
+        auto backend = engine.cgroup(driver);
+        return backend ? (*backend)->remove(Locator(finding.name)) : Status(fail(backend));
+    }
+    if (finding.kind == "bundle")
+        return files::remove_tree(paths::containers(engine.roots()) + "/" + finding.name);
+    if (finding.kind == "run directory") {
+        auto done = recover(engine, ContainerId(finding.name));
+        return done ? Status{} : Status(fail(done));
+    }
+    return fail(Code::unsupported, "cannot be mended by itself");
+}
+
+Status walk(Engine& engine, const Known& known, const FindingVisitor& visit) {
+    if (auto done = check_directories(engine, known, visit); !done) return done;
+    if (auto done = check_storage(engine, known, visit); !done) return done;
+    return check_cgroups(engine, known, visit);
+}
+
+Status recover_containers(Engine& engine, const ActionVisitor& told) {
+    auto store = engine.state();
+    if (!store) return fail(store);
+    std::vector<ContainerId> ids;
+    auto walked = (*store)->list([&](const ListedRecord& listed) -> Status {
+        if (listed.record) ids.push_back(listed.id);
+        return {};
+    });
+    if (!walked) return walked;
+    for (const ContainerId& id : ids) {
+        auto container = engine.load(id);
+        if (!container || container->record.transition == Transition::none) continue;
+        auto done = recover(engine, id);
+        if (done && *done) told(fmt::format("container {}: brought to rest", paths::short_id(id)));
+        if (!done) told(fmt::format("container {}: {}", paths::short_id(id), describe(done.error())));
+    }
+    return {};
+}
+
+Status sweep(Engine& engine, const Known& known, const ActionVisitor& told) {
+    for (const std::string& name : storage_drivers(engine, known)) {
+        auto driver = engine.storage(name);
+        if (!driver) continue;
+        auto freed = (*driver)->sweep();
+        if (!freed) return fail(freed);
+        if (*freed > 0) told(fmt::format("storage driver {}: {} bytes of leftovers deleted", name, *freed));
+    }
+    auto images = engine.images();
+    if (!images) return fail(images);
+    auto freed = (*images)->sweep();
+    if (!freed) return fail(freed);
+    if (*freed > 0) told(fmt::format("images: {} bytes of leftovers deleted", *freed));
+    return {};
+}
+
+} // namespace
+
+Result<std::vector<Finding>> check_system(Engine& engine) {
+    auto known = read_records(engine);
+    if (!known) return fail(known);
+    std::vector<Finding> findings = known->findings;
+    auto walked = walk(engine, *known, [&](const Finding& finding, const std::string&) -> Status {
+        findings.push_back(finding);
+        return {};
+    });
+    if (!walked) return fail(walked);
+    return findings;
+}
+
+Result<std::vector<Finding>> recover_system(Engine& engine, const ActionVisitor& told) {
+    if (auto done = recover_containers(engine, told); !done) return fail(done);
+    auto known = read_records(engine);
+    if (!known) return fail(known);
+    std::vector<std::pair<Finding, std::string>> orphans;
+    auto walked = walk(engine, *known, [&](const Finding& finding, const std::string& driver) -> Status {
+        orphans.emplace_back(finding, driver);
+        return {};
+    });
+    if (!walked) return fail(walked);
+    for (const auto& [finding, driver] : orphans) {
+        auto done = take_away(engine, finding, driver);
+        told(done ? fmt::format("{} {}: removed", finding.kind, finding.name)
+                  : fmt::format("{} {}: {}", finding.kind, finding.name, describe(done.error())));
+    }
+    if (auto done = sweep(engine, *known, told); !done) return fail(done);
+    return check_system(engine);
+}
+
+} // namespace mydocker::engine

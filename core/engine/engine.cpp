@@ -1,0 +1,205 @@
+// The engine's drivers: selected, opened once, kept.
+#include "engine/engine.hpp"
+
+#include "config/check.hpp"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <utility>
+
+namespace mydocker::engine {
+namespace {
+
+constexpr std::string_view kAuto = "auto";
+
+std::vector<std::string> plugin_directories(const EngineSetup& setup) {
+    std::vector<std::string> directories = setup.config.plugin_dirs.value;
+    directories.push_back(setup.installation.plugins);
+    return directories;
+}
+
+plugin::DiagnosticFn plugin_messages(diag::Diagnostics& diagnostics) {
+    return [&diagnostics](LogLevel level, std::string_view text) {
+        if (diagnostics.enabled(level)) diagnostics.write(level, text);
+    };
+}
+
+config::RawOptions with_own(config::RawOptions given, const std::map<std::string, std::string>& own) {
+    for (const auto& [key, value] : own) {
+        const config::Origin origin{config::Source::flag, "--log-opt", 0, 0};
+        std::erase_if(given, [&](const config::RawOption& option) { return option.key == key; });
+        given.push_back({key, config::Untyped{value}, origin, origin, false});
+    }
+    std::ranges::sort(given, {}, &config::RawOption::key);
+    return given;
+}
+
+} // namespace
+
+Engine::Engine(EngineSetup setup)
+    : setup_(std::move(setup)),
+      roots_{setup_.config.root.value, setup_.config.run_root.value},
+      plugins_({plugin_directories(setup_)}, plugin_messages(*setup_.diagnostics)) {}
+
+Status Engine::make_roots() {
+    return paths::make_roots(roots_);
+}
+
+Result<plugin::OpenRequest> Engine::request_for(plugin::Kind kind, const std::string& name) {
+    const std::string_view kind_name = plugin::kind_word(kind);
+    auto passport = plugins_.passport(kind, name);
+    if (!passport) return fail(passport);
+    auto options =
+        config::check_options(kind_name, name, passport->options, setup_.config.options_of(kind_name, name));
+    if (!options) return fail(options);
+    plugin::OpenRequest request;
+    request.name = name;
+    request.data_dir = paths::driver_data(roots_, kind_name, name);
+    request.run_dir = paths::driver_run(roots_, kind_name, name);
+    request.options = std::move(*options);
+    return request;
+}
+
+Result<StorageDriver*> Engine::storage(const std::string& name) {
+    if (const auto open = storage_.find(name); open != storage_.end()) return open->second.get();
+    auto request = request_for(plugin::Kind::storage, name);
+    if (!request) return fail(request);
+    auto driver = plugins_.open_storage(*request);
+    if (!driver) return fail(driver);
+    return storage_.emplace(name, std::move(*driver)).first->second.get();
+}
+
+Result<CgroupBackend*> Engine::cgroup(const std::string& name) {
+    if (const auto open = cgroup_.find(name); open != cgroup_.end()) return open->second.get();
+    auto request = request_for(plugin::Kind::cgroup, name);
+    if (!request) return fail(request);
+    auto backend = plugins_.open_cgroup(*request);
+    if (!backend) return fail(backend);
+    return cgroup_.emplace(name, std::move(*backend)).first->second.get();
+}
+
+Result<Options> Engine::log_options(const std::string& name, const std::map<std::string, std::string>& own) {
+    auto passport = plugins_.passport(plugin::Kind::log, name);
+    if (!passport) return fail(passport);
+    return config::check_options("log", name, passport->options,
+                                 with_own(setup_.config.options_of("log", name), own));
+}
+
+Result<LogSink*> Engine::log(const std::string& name, const std::map<std::string, std::string>& options) {
+    if (const auto open = log_.find(name); open != log_.end()) return open->second.get();
+    auto request = request_for(plugin::Kind::log, name);
+    if (!request) return fail(request);
+    auto typed = log_options(name, options);
+    if (!typed) return fail(typed);
+    request->options = std::move(*typed);
+    auto sink = plugins_.open_log(*request);
+    if (!sink) return fail(sink);
+    return log_.emplace(name, std::move(*sink)).first->second.get();
+}
+
+Result<StateStore*> Engine::state() {
+    if (state_) return state_.get();
+    auto request = request_for(plugin::Kind::state, setup_.config.state_driver.value);
+    if (!request) return fail(request);
+    auto store = plugins_.open_state(*request);
+    if (!store) return fail(store);
+    state_ = std::move(*store);
+    return state_.get();
+}
+
+Result<image::Store*> Engine::images() {
+    if (!images_) {
+        auto store = image::Store::open(paths::content(roots_));
+        if (!store) return fail(store);
+        images_ = std::make_unique<image::Store>(std::move(*store));
+    }
+    return images_.get();
+}
+
+// Says which candidate was taken, and why the ones before it were not.
+template <class Choice, class Try>
+Result<Choice> Engine::choose(std::string_view kind, const std::string& selected,
+                              const std::vector<std::string>& candidates, const Try& attempt) {
+    if (selected != kAuto) return attempt(selected);
+    std::string reasons;
+    for (const std::string& name : candidates) {
+        Result<Choice> choice = attempt(name);
+        if (choice) {
+            diagnostics().debug(fmt::format("{} driver {}: its probe passed{}", kind, name,
+                                            reasons.empty() ? "" : "; " + reasons));
+            return choice;
+        }
+        reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", name, describe(choice.error()));
+    }
+    return fail(Code::unsupported, fmt::format("no {} driver can be used here: {}", kind, reasons));
+}
+
+Result<StorageChoice> Engine::selected_storage() {
+    if (storage_choice_) return *storage_choice_;
+    auto choice = choose<StorageChoice>("storage", setup_.config.storage_driver.value,
+                                        setup_.config.storage_candidates.value,
+                                        [&](const std::string& name) -> Result<StorageChoice> {
+                                            auto driver = storage(name);
+                                            if (!driver) return fail(driver);
+                                            auto traits = (*driver)->probe();
+                                            if (!traits) return fail(traits);
+                                            return StorageChoice{*driver, *traits, name};
+                                        });
+    if (choice) storage_choice_ = *choice;
+    return choice;
+}
+
+Result<CgroupChoice> Engine::cgroup_choice(const std::string& name) {
+    if (cgroup_choice_ && cgroup_choice_->name == name) return *cgroup_choice_;
+    auto backend = cgroup(name);
+    if (!backend) return fail(backend);
+    auto traits = (*backend)->probe();
+    if (!traits) return fail(traits);
+    cgroup_choice_ = CgroupChoice{*backend, std::move(*traits), name};
+    return *cgroup_choice_;
+}
+
+Result<CgroupChoice> Engine::selected_cgroup() {
+    return choose<CgroupChoice>("cgroup", setup_.config.cgroup_driver.value,
+                                setup_.config.cgroup_candidates.value,
+                                [&](const std::string& name) { return cgroup_choice(name); });
+}
+
+std::string Engine::selected_log() const {
+    return setup_.config.log_driver.value;
+}
+
+Result<Loaded> Engine::load(const ContainerId& id) {
+    auto store = state();
+    if (!store) return fail(store);
+    auto stored = (*store)->load(id);
+    if (!stored) return fail(stored);
+    auto record = parse_record(stored->document);
+    if (!record) return fail(record, "record of container '" + paths::short_id(id) + "'");
+    if (record->id != id)
+        return fail(Code::corrupt,
+                    "record of container '" + paths::short_id(id) + "' is that of another container");
+    record->name = stored->name; // The store's word counts: renaming does not touch the document.
+    return Loaded{std::move(*record), stored->revision};
+}
+
+Result<Loaded> Engine::find(std::string_view name_or_prefix) {
+    auto store = state();
+    if (!store) return fail(store);
+    auto id = (*store)->resolve(name_or_prefix);
+    if (!id && id.error().code == Code::not_found)
+        return fail(Code::not_found, fmt::format("no container '{}'", name_or_prefix));
+    if (!id) return fail(id);
+    return load(*id);
+}
+
+Status Engine::save(Loaded& loaded) {
+    auto store = state();
+    if (!store) return fail(store);
+    auto revision = (*store)->save(loaded.record.id, to_document(loaded.record), loaded.revision);
+    if (!revision) return fail(revision);
+    loaded.revision = *revision;
+    return {};
+}
+
+} // namespace mydocker::engine

@@ -1,0 +1,157 @@
+#include "probe.hpp"
+
+#include "common/store_directory.hpp"
+#include "mydocker/support/files.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstdlib>
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <string_view>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+namespace mydocker::overlayfs {
+namespace {
+
+constexpr const char* kOpaque = "trusted.overlay.opaque";
+constexpr const char* kTrial = "probe";
+
+[[nodiscard]] std::unexpected<Error> unsupported(const std::string& why, int error = 0) {
+    return fail(Code::unsupported, "overlayfs cannot be used here: " + why, error);
+}
+
+// Filesystems that overlayfs refuses for its upper directory, or that cannot keep what it puts there.
+[[nodiscard]] const char* refused_filesystem(long magic) {
+    switch (magic) {
+    case OVERLAYFS_SUPER_MAGIC:
+        return "overlayfs itself, which cannot be stacked for writing";
+    case NFS_SUPER_MAGIC:
+        return "NFS, a network filesystem";
+    case SMB_SUPER_MAGIC:
+    case 0xff534d42: // CIFS
+    case 0xfe534d42: // SMB2
+        return "SMB, a network filesystem";
+    case V9FS_MAGIC:
+        return "9p, a network filesystem";
+    case 0x65735546: // FUSE, which linux/magic.h has only from 6.0 on
+        return "FUSE";
+    case MSDOS_SUPER_MAGIC:
+        return "FAT";
+    case 0x61756673: // aufs
+        return "aufs, a union itself";
+    default:
+        return nullptr;
+    }
+}
+
+[[nodiscard]] Status check_type(int fd, const std::string& path) {
+    struct statfs status{};
+    if (::fstatfs(fd, &status) != 0) return fail_errno(errno, "look at the filesystem of '" + path + "'");
+    const char* refused = refused_filesystem(static_cast<long>(status.f_type));
+    if (refused == nullptr) return {};
+    return unsupported("'" + path + "' is on " + refused);
+}
+
+// Whether the kernel tells the types of what is in the directory; true if there is nothing in it. For
+// "." and ".." it always does. Source: overlayfs looks in the same way.
+[[nodiscard]] Result<bool> has_types(int fd, const std::string& path) {
+    auto entries = files::list_directory(fd, path);
+    if (!entries) return fail(entries);
+    for (const auto& entry : *entries)
+        if (entry.type == DT_UNKNOWN) return false;
+    return true;
+}
+
+[[nodiscard]] Status check_types(int fd, const std::string& path) {
+    const auto typed = has_types(fd, path);
+    if (!typed) return fail(typed);
+    if (*typed) return {};
+    return unsupported("the filesystem of '" + path +
+                       "' does not tell file types in listings (xfs made with ftype=0?)");
+}
+
+// Makes what overlayfs would make: an opaque directory and a whiteout.
+[[nodiscard]] Status try_upper(int trial, const std::string& path) {
+    if (::fsetxattr(trial, kOpaque, "y", 1, 0) != 0) {
+        const int error = errno;
+        if (error == EPERM) return unsupported("setting trusted extended attributes needs CAP_SYS_ADMIN", error);
+        return unsupported("the filesystem of '" + path + "' keeps no trusted extended attributes", error);
+    }
+    if (::mknodat(trial, "whiteout", S_IFCHR | 0600, 0) != 0) {
+        const int error = errno;
+        return unsupported("no whiteout (character device 0:0) can be made in '" + path + "'", error);
+    }
+    return check_types(trial, path);
+}
+
+[[nodiscard]] Status try_filesystem(int directory, const std::string& path) {
+    // One at a time: the trial has a fixed name, so that what a killed one left is known by it.
+    if (::flock(directory, LOCK_EX) != 0) return fail_errno(errno, "lock '" + path + "'");
+    const auto remove = [&] {
+        (void)::unlinkat(directory, (std::string(kTrial) + "/whiteout").c_str(), 0);
+        return ::unlinkat(directory, kTrial, AT_REMOVEDIR);
+    };
+    int made = ::mkdirat(directory, kTrial, 0700);
+    if (made != 0 && errno == EEXIST && remove() == 0) made = ::mkdirat(directory, kTrial, 0700);
+    if (made != 0) return fail_errno(errno, "make directory '" + path + "/" + kTrial + "'");
+    const UniqueFd trial(::openat(directory, kTrial, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+    auto tried = trial ? try_upper(trial.get(), path)
+                       : Status(fail_errno(errno, "open directory '" + path + "/" + kTrial + "'"));
+    if (remove() != 0 && tried) tried = fail_errno(errno, "remove directory '" + path + "/" + kTrial + "'");
+    (void)::flock(directory, LOCK_UN); // Cannot fail on a lock that is held.
+    return tried;
+}
+
+// Whether the running kernel is of the version or newer.
+[[nodiscard]] bool is_kernel_from(long major, long minor) {
+    utsname host{};
+    if (::uname(&host) != 0) return false;
+    char* end = nullptr;
+    const long have_major = std::strtol(static_cast<const char*>(host.release), &end, 10);
+    const long have_minor = *end == '.' ? std::strtol(end + 1, nullptr, 10) : 0;
+    return have_major > major || (have_major == major && have_minor >= minor);
+}
+
+} // namespace
+
+bool has_lowerdir_append() {
+    // Every kernel from 6.8 on has it; to ask costs 50 µs, nearly all of it to close the context.
+    if (is_kernel_from(6, 8)) return true;
+    const UniqueFd context(::fsopen("overlay", FSOPEN_CLOEXEC));
+    if (!context) return false;
+    return ::fsconfig(context.get(), FSCONFIG_SET_STRING, "lowerdir+", "/", 0) == 0;
+}
+
+Status probe_kernel() {
+    // A process that may not mount still may read; so both are asked for.
+    const auto known = files::read_file("/proc/filesystems", 1U << 16U);
+    const UniqueFd context(::fsopen("overlay", FSOPEN_CLOEXEC)); // Loads the module, too.
+    if (context) return {};
+    const int error = errno;
+    if (error == EPERM) return unsupported("mounting needs CAP_SYS_ADMIN", error);
+    if (error == ENODEV) return unsupported("this kernel has no overlayfs (module overlay)", error);
+    if (error == ENOSYS && known && known->find("\toverlay\n") != std::string::npos) return {};
+    if (error == ENOSYS) return unsupported("this kernel lists no overlayfs (try modprobe overlay)");
+    return unsupported("the kernel refuses to set up a mount", error);
+}
+
+Status probe_filesystem(const std::string& data_dir) {
+    const int made = ::mkdir(data_dir.c_str(), 0700) == 0 ? 0 : errno;
+    if (made != 0 && made != EEXIST) return fail_errno(made, "make directory '" + data_dir + "'");
+    auto directory = files::open(data_dir, O_RDONLY | O_DIRECTORY);
+    if (!directory) return fail(directory);
+    auto tried = check_type(directory->get(), data_dir);
+    if (tried) tried = try_filesystem(directory->get(), data_dir);
+    if (made == 0) (void)::rmdir(data_dir.c_str()); // Not empty: another process has begun to use it.
+    return tried;
+}
+
+} // namespace mydocker::overlayfs

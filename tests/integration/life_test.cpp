@@ -1,0 +1,201 @@
+// create, start, ps, stop, kill, wait, rm, logs, inspect: a container's life from outside.
+#include "support/engine_fixture.hpp"
+
+#include <csignal>
+#include <filesystem>
+#include <unistd.h>
+
+namespace mydocker::test {
+namespace {
+
+class Life : public EngineTest {
+  protected:
+    std::string start_sleeper(const std::string& name) {
+        remove_at_end(name);
+        const Outcome outcome = mydocker({"run", "-d", "--name", name, "busybox", "sleep", "1000"});
+        EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+        return outcome.out.substr(0, outcome.out.find('\n'));
+    }
+    std::string state_of(const std::string& name) {
+        return member(mydocker({"inspect", name}).out, "Status");
+    }
+};
+
+TEST_F(Life, ADetachedRunPrintsTheWholeId) {
+    const std::string id = start_sleeper("detached");
+
+    EXPECT_EQ(id.size(), 64U);
+    EXPECT_EQ(id.find_first_not_of("0123456789abcdef"), std::string::npos);
+    EXPECT_EQ(mydocker({"ps", "-q"}).out, id.substr(0, 12) + "\n");
+}
+
+TEST_F(Life, ADetachedRunOfNoCommandFailsAtOnceAndLeavesNothing) {
+    const Outcome outcome = mydocker({"run", "-d", "--name", "nobody", "busybox", "no-such-command"});
+
+    EXPECT_EQ(outcome.exit_code, 127);
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_EQ(mydocker({"ps", "-aq"}).out, "");
+}
+
+TEST_F(Life, AnyUniquePrefixOfAnIdWillDo) {
+    const std::string id = start_sleeper("prefix");
+
+    EXPECT_EQ(member(mydocker({"inspect", id.substr(0, 6)}).out, "Id"), id);
+}
+
+TEST_F(Life, AMadeUpNameIsReadable) {
+    const Outcome outcome = mydocker({"create", "busybox"});
+    const std::string id = outcome.out.substr(0, 64);
+    remove_at_end(id);
+
+    const std::string name = member(mydocker({"inspect", id}).out, "Name");
+
+    EXPECT_NE(name.find('_'), std::string::npos) << name;
+}
+
+TEST_F(Life, CreateAndStartAreRunInTwoSteps) {
+    remove_at_end("two");
+    ASSERT_EQ(mydocker({"create", "--name", "two", "busybox", "sh", "-c", "echo hello; exit 5"}).exit_code,
+              0);
+    EXPECT_EQ(state_of("two"), "created");
+
+    const Outcome outcome = mydocker({"start", "-a", "two"});
+
+    EXPECT_EQ(outcome.out, "hello\n") << outcome.err;
+    EXPECT_EQ(outcome.exit_code, 5);
+    EXPECT_EQ(state_of("two"), "exited");
+}
+
+TEST_F(Life, AContainerCanBeStartedAgainAndKeepsItsFiles) {
+    remove_at_end("again");
+    ASSERT_EQ(mydocker({"run", "--name", "again", "busybox", "sh", "-c",
+                        "cat /kept 2>/dev/null; echo kept > /kept"})
+                  .exit_code,
+              0);
+
+    const Outcome outcome = mydocker({"start", "-a", "again"});
+
+    EXPECT_EQ(outcome.out, "kept\n") << outcome.err;
+}
+
+TEST_F(Life, StopEndsWhatIgnoresItsSignal) {
+    remove_at_end("deaf");
+    ASSERT_EQ(mydocker({"run", "-d", "--name", "deaf", "busybox", "sh", "-c",
+                        "trap '' TERM; while :; do sleep 0.1; done"})
+                  .exit_code,
+              0);
+
+    EXPECT_EQ(mydocker({"stop", "-t", "1", "deaf"}).exit_code, 0);
+
+    EXPECT_EQ(state_of("deaf"), "exited");
+    EXPECT_EQ(member(mydocker({"inspect", "deaf"}).out, "ExitCode"), "137");
+}
+
+TEST_F(Life, StopSendsTheSignalAndKeepsTheExitCode) {
+    remove_at_end("polite");
+    ASSERT_EQ(mydocker({"run", "-d", "--name", "polite", "busybox", "sh", "-c",
+                        "trap 'exit 9' TERM; while :; do sleep 0.05; done"})
+                  .exit_code,
+              0);
+    ASSERT_TRUE(eventually([&] { return state_of("polite") == "running"; }));
+    ::usleep(200'000); // The shell needs a moment to set its trap; nothing tells when it has.
+
+    EXPECT_EQ(mydocker({"stop", "polite"}).exit_code, 0);
+    EXPECT_EQ(mydocker({"stop", "polite"}).exit_code, 0) << "stopping what is stopped is no error";
+
+    EXPECT_EQ(mydocker({"wait", "polite"}).out, "9\n");
+}
+
+TEST_F(Life, AContainerKilledFromOutsideShowsSo) {
+    start_sleeper("outside");
+    const pid_t pid = std::stoi(member(mydocker({"inspect", "outside"}).out, "Pid"));
+
+    ASSERT_EQ(::kill(pid, SIGKILL), 0);
+
+    EXPECT_TRUE(eventually(
+        [&] { return mydocker({"ps", "-a"}).out.find("Exited (137)") != std::string::npos; }, 1000));
+    EXPECT_EQ(mydocker({"ps", "-q"}).out, "");
+}
+
+TEST_F(Life, AContainerWhoseMonitorIsKilledIsKilledToo) {
+    start_sleeper("lost");
+    const pid_t pid = std::stoi(member(mydocker({"inspect", "lost"}).out, "Pid"));
+    const Outcome parent = test::run({"sh", "-c", "awk '{print $4}' /proc/" + std::to_string(pid) + "/stat"});
+
+    ASSERT_EQ(::kill(std::stoi(parent.out), SIGKILL), 0);
+
+    EXPECT_TRUE(eventually([&] { return !std::filesystem::exists("/proc/" + std::to_string(pid)); }, 1000));
+    const std::string shown = mydocker({"inspect", "lost"}).out;
+    EXPECT_EQ(member(shown, "Status"), "exited") << shown;
+    EXPECT_EQ(member(shown, "ExitCode"), "137");
+    EXPECT_EQ(member(shown, "Error"), "monitor lost");
+}
+
+TEST_F(Life, RmRefusesARunningContainerUnlessForced) {
+    start_sleeper("busy");
+
+    const Outcome refused = mydocker({"rm", "busy"});
+    EXPECT_EQ(refused.exit_code, 1);
+    EXPECT_NE(refused.err.find("is running"), std::string::npos) << refused.err;
+
+    EXPECT_EQ(mydocker({"rm", "-f", "busy"}).exit_code, 0);
+    EXPECT_EQ(mydocker({"ps", "-aq"}).out, "");
+}
+
+TEST_F(Life, WaitKnowsTheCodeOfAContainerThatIsGone) {
+    ASSERT_EQ(mydocker({"run", "--rm", "--name", "gone", "busybox", "sh", "-c", "exit 6"}).exit_code, 6);
+
+    EXPECT_EQ(mydocker({"wait", "gone"}).out, "6\n");
+}
+
+TEST_F(Life, LogsShowBothStreamsAndOnlyTheTailWhenAsked) {
+    remove_at_end("talker");
+    ASSERT_EQ(mydocker({"run", "-d", "--name", "talker", "busybox", "sh", "-c",
+                        "echo one; echo two >&2; echo three; printf end"})
+                  .exit_code,
+              0);
+    ASSERT_EQ(mydocker({"wait", "talker"}).out, "0\n");
+
+    const Outcome all = mydocker({"logs", "talker"});
+    EXPECT_EQ(all.out, "one\nthree\nend");
+    EXPECT_EQ(all.err, "two\n");
+
+    const Outcome tail = mydocker({"logs", "--tail", "1", "talker"});
+    EXPECT_EQ(tail.out, "end");
+    EXPECT_EQ(tail.err, "");
+}
+
+TEST_F(Life, PsOfAnEmptySystemIsItsHeader) {
+    const Outcome outcome = mydocker({"ps", "-a"});
+
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_EQ(outcome.out, "ID   NAME   PID   STATUS   COMMAND   CREATED   IMAGE\n");
+}
+
+TEST_F(Life, ATakenNameIsRefusedNamingItsHolder) {
+    const std::string id = start_sleeper("taken");
+
+    const Outcome outcome = mydocker({"run", "--rm", "--name", "taken", "busybox", "true"});
+
+    EXPECT_EQ(outcome.exit_code, 125);
+    EXPECT_NE(outcome.err.find(id.substr(0, 12)), std::string::npos) << outcome.err;
+}
+
+TEST_F(Life, AHundredComeAndGo) {
+    std::string run_line;
+    for (const std::string& word : command({"run", "-d", "busybox", "sleep", "1000"}))
+        run_line += "'" + word + "' ";
+    std::string rm_line;
+    for (const std::string& word : command({"rm", "-f"}))
+        rm_line += "'" + word + "' ";
+
+    const Outcome outcome = test::run({"bash", "-c",
+                                       "for i in $(seq 100); do id=$(" + run_line + ") && " + rm_line +
+                                           "$id >/dev/null || echo failed; done"});
+
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_EQ(outcome.err, "");
+}
+
+} // namespace
+} // namespace mydocker::test

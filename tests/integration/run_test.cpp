@@ -1,0 +1,309 @@
+// `run` as its users know it: words, streams, exit codes, environment, limits, terminal.
+#include "support/engine_fixture.hpp"
+#include "support/terminal.hpp"
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <unistd.h>
+
+namespace mydocker::test {
+namespace {
+
+class Run : public EngineTest {};
+
+std::string read_text(const std::string& path) {
+    std::ifstream file(path);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+}
+
+TEST_F(Run, KeepsTheWordsOfTheCommandApart) {
+    const Outcome outcome =
+        mydocker({"run", "--rm", "busybox", "sh", "-c", "for a; do printf '[%s]' \"$a\"; done", "x", "a b",
+                  "", "c'd", "*", "$HOME", "l1\nl2", "\xff"});
+
+    EXPECT_EQ(outcome.out, "[a b][][c'd][*][$HOME][l1\nl2][\xff]");
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+}
+
+TEST_F(Run, WritesNothingOfItsOwnIntoTheOutput) {
+    const Outcome outcome = mydocker({"--log-level", "debug", "run", "--rm", "busybox", "echo", "hi"});
+
+    EXPECT_EQ(outcome.out, "hi\n");
+}
+
+TEST_F(Run, KeepsOutputAndErrorsApart) {
+    const Outcome outcome = mydocker({"run", "--rm", "busybox", "sh", "-c", "echo out; echo err >&2"});
+
+    EXPECT_EQ(outcome.out, "out\n");
+    EXPECT_EQ(outcome.err, "err\n");
+}
+
+TEST_F(Run, GivesTheContainerNothingOfTheCallersEnvironment) {
+    const Outcome outcome = mydocker_with({"SECRET=1", "MYDOCKER_TEST=2"}, {"run", "--rm", "busybox", "env"});
+
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(outcome.out.find("SECRET"), std::string::npos) << outcome.out;
+    EXPECT_EQ(outcome.out.find("MYDOCKER"), std::string::npos) << outcome.out;
+    EXPECT_NE(outcome.out.find("PATH=/usr/local/sbin"), std::string::npos) << outcome.out;
+    EXPECT_NE(outcome.out.find("HOME=/root"), std::string::npos) << outcome.out;
+}
+
+struct ExitCase {
+    std::string name;
+    std::vector<std::string> command;
+    int code;
+};
+
+class RunExit : public EngineTest, public ::testing::WithParamInterface<ExitCase> {};
+
+TEST_P(RunExit, PassesTheCodeThrough) {
+    std::vector<std::string> words{"run", "--rm", "busybox"};
+    words.insert(words.end(), GetParam().command.begin(), GetParam().command.end());
+
+    EXPECT_EQ(mydocker(words).exit_code, GetParam().code);
+}
+
+INSTANTIATE_TEST_SUITE_P(Codes, RunExit,
+                         ::testing::Values(ExitCase{"True", {"true"}, 0}, ExitCase{"False", {"false"}, 1},
+                                           ExitCase{"Three", {"sh", "-c", "exit 3"}, 3},
+                                           ExitCase{"All", {"sh", "-c", "exit 255"}, 255},
+                                           ExitCase{"Killed", {"sh", "-c", "kill -9 $$"}, 137},
+                                           ExitCase{"NotFound", {"no-such-command"}, 127},
+                                           ExitCase{"NotFoundPath", {"/no/such/command"}, 127},
+                                           ExitCase{"Directory", {"/etc"}, 126},
+                                           ExitCase{"NotExecutable", {"/etc/passwd"}, 126}),
+                         [](const auto& each) { return each.param.name; });
+
+TEST_F(Run, HasNamespacesOfItsOwn) {
+    const Outcome outcome = mydocker(
+        {"run", "--rm", "busybox", "sh", "-c",
+         "for n in mnt pid uts ipc net cgroup; do readlink /proc/self/ns/$n; done; echo $$; hostname"});
+
+    std::istringstream lines(outcome.out);
+    for (const char* name : {"mnt", "pid", "uts", "ipc", "net", "cgroup"}) {
+        std::string link;
+        std::getline(lines, link);
+        EXPECT_NE(link, std::filesystem::read_symlink(std::string("/proc/self/ns/") + name).string());
+        EXPECT_TRUE(link.starts_with(name)) << link;
+    }
+    std::string pid;
+    std::getline(lines, pid);
+    EXPECT_EQ(pid, "1");
+    std::string hostname;
+    std::getline(lines, hostname);
+    EXPECT_EQ(hostname.size(), 12U);
+}
+
+TEST_F(Run, HasOnlyTheLoopbackInterfaceAndItIsUp) {
+    const Outcome outcome = mydocker({"run", "--rm", "busybox", "sh", "-c",
+                                      "ls /sys/class/net; ping -c 1 -w 2 127.0.0.1 >/dev/null && echo up"});
+
+    EXPECT_EQ(outcome.out, "lo\nup\n") << outcome.err;
+}
+
+TEST_F(Run, SharesTheHostsNetworkWhenAskedTo) {
+    const Outcome outcome =
+        mydocker({"run", "--rm", "--network", "host", "busybox", "readlink", "/proc/self/ns/net"});
+
+    EXPECT_EQ(outcome.out, std::filesystem::read_symlink("/proc/self/ns/net").string() + "\n") << outcome.err;
+}
+
+TEST_F(Run, JoinsTheNetworkOfAnotherContainer) {
+    remove_at_end("net-a");
+    ASSERT_EQ(mydocker({"run", "-d", "--name", "net-a", "busybox", "sleep", "1000"}).exit_code, 0);
+    const std::string pid = member(mydocker({"inspect", "net-a"}).out, "Pid");
+
+    const Outcome outcome =
+        mydocker({"run", "--rm", "--network", "container:net-a", "busybox", "readlink", "/proc/self/ns/net"});
+
+    EXPECT_EQ(outcome.out, std::filesystem::read_symlink("/proc/" + pid + "/ns/net").string() + "\n")
+        << outcome.err;
+}
+
+TEST_F(Run, FeedsStandardInputWithI) {
+    std::string input;
+    for (int i = 0; i < 300'000; ++i)
+        input += static_cast<char>(i * 7);
+
+    const Outcome outcome = mydocker({"run", "--rm", "-i", "busybox", "cat"}, input);
+
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_TRUE(outcome.out == input) << outcome.out.size() << " bytes of " << input.size();
+}
+
+TEST_F(Run, ClosesStandardInputWithoutI) {
+    const Outcome outcome =
+        mydocker({"run", "--rm", "busybox", "sh", "-c", "cat; echo end"}, "not for the container");
+
+    EXPECT_EQ(outcome.out, "end\n");
+}
+
+TEST_F(Run, LetsTheContainerNoticeThatItsReaderIsGone) {
+    std::string line;
+    for (const std::string& word : command({"run", "--rm", "busybox", "yes"}))
+        line += "'" + word + "' ";
+
+    const Outcome outcome = test::run({"bash", "-c", line + "| head -n 2; echo ${PIPESTATUS[0]}"});
+
+    EXPECT_EQ(outcome.out, "y\ny\n141\n") << outcome.err;
+}
+
+TEST_F(Run, SetsTheLimitsItWasAskedFor) {
+    remove_at_end("limits");
+    ASSERT_EQ(mydocker({"run", "-d", "--name", "limits", "-m", "64m", "-cpushare", "512", "-cpuset", "0",
+                        "--pids-limit", "99", "busybox", "sleep", "1000"})
+                  .exit_code,
+              0);
+    if (auto why = missing(Need::cgroup_v1)) GTEST_SKIP() << *why;
+    const std::string id = member(mydocker({"inspect", "limits"}).out, "Id");
+    const std::string below = "/mydocker/" + id + "/";
+
+    EXPECT_EQ(read_text("/sys/fs/cgroup/memory" + below + "memory.limit_in_bytes"), "67108864\n");
+    EXPECT_EQ(read_text("/sys/fs/cgroup/cpu" + below + "cpu.shares"), "512\n");
+    EXPECT_EQ(read_text("/sys/fs/cgroup/cpuset" + below + "cpuset.cpus"), "0\n");
+    EXPECT_EQ(read_text("/sys/fs/cgroup/pids" + below + "pids.max"), "99\n");
+}
+
+TEST_F(Run, ReportsThatTheContainerRanOutOfMemory) {
+    const Outcome outcome =
+        mydocker({"run", "--rm", "-m", "32m", "busybox", "sh", "-c", "x=a; while :; do x=$x$x; done"});
+
+    EXPECT_EQ(outcome.exit_code, 137);
+    EXPECT_NE(outcome.err.find("out of memory (limit 32 MiB)"), std::string::npos) << outcome.err;
+}
+
+TEST_F(Run, GivesAShellOnATerminalOfItsOwn) {
+    Terminal terminal(command({"run", "--rm", "-ti", "busybox", "sh"}), 33, 77);
+    ASSERT_TRUE(terminal.expect("# ")) << terminal.output();
+
+    terminal.type("tty; stty size; echo pid=$$\n");
+    EXPECT_TRUE(terminal.expect("/dev/pts/0")) << terminal.output();
+    EXPECT_TRUE(terminal.expect("33 77")) << terminal.output();
+    EXPECT_TRUE(terminal.expect("pid=1")) << terminal.output();
+
+    terminal.type("sleep 1000\n");
+    ASSERT_TRUE(terminal.expect("sleep 1000"));
+    terminal.type("\x1a"); // Ctrl-Z: the shell has job control.
+    EXPECT_TRUE(terminal.expect("Stopped")) << terminal.output();
+    terminal.type("kill %1\n");
+
+    terminal.resize(40, 100);
+    terminal.type("stty size\n");
+    EXPECT_TRUE(terminal.expect("40 100")) << terminal.output();
+
+    terminal.type("exit 3\n");
+    EXPECT_EQ(terminal.wait(), 3) << terminal.output();
+    EXPECT_TRUE(terminal.is_cooked());
+}
+
+TEST_F(Run, RestoresTheTerminalWhenTheContainerIsKilled) {
+    remove_at_end("victim");
+    Terminal terminal(command({"run", "--rm", "-ti", "--name", "victim", "busybox", "sh"}));
+    ASSERT_TRUE(terminal.expect("# "));
+
+    ASSERT_EQ(mydocker({"kill", "victim"}).exit_code, 0);
+
+    EXPECT_EQ(terminal.wait(), 137) << terminal.output();
+    EXPECT_TRUE(terminal.is_cooked());
+}
+
+TEST_F(Run, PassesSignalsOn) {
+    remove_at_end("signals");
+    auto words = command({"run", "--rm", "--name", "signals", "busybox", "sh", "-c",
+                          "trap 'exit 42' TERM; echo ready; while :; do sleep 0.1; done"});
+    Terminal terminal(words);
+    ASSERT_TRUE(terminal.expect("ready")) << terminal.output();
+
+    ::kill(terminal.pid(), SIGTERM);
+
+    EXPECT_EQ(terminal.wait(), 42) << terminal.output();
+}
+
+TEST_F(Run, LeavesTheContainerRunningWhenTheCommandLineIsKilled) {
+    remove_at_end("orphan");
+    {
+        Terminal terminal(
+            command({"run", "-ti", "--name", "orphan", "busybox", "sh", "-c", "echo ready; sleep 1000"}));
+        ASSERT_TRUE(terminal.expect("ready")) << terminal.output();
+        ::kill(terminal.pid(), SIGKILL);
+        EXPECT_EQ(terminal.wait(), 137);
+    }
+
+    const Outcome listed = mydocker({"ps"});
+
+    EXPECT_NE(listed.out.find("orphan"), std::string::npos) << listed.out;
+    EXPECT_NE(listed.out.find("Up "), std::string::npos) << listed.out;
+}
+
+TEST_F(Run, LeavesTheHostsMountsAlone) {
+    const std::string before = read_text("/proc/self/mountinfo");
+    remove_at_end("mounts");
+
+    ASSERT_EQ(mydocker({"run", "-d", "--name", "mounts", "busybox", "sleep", "1000"}).exit_code, 0);
+
+    EXPECT_EQ(read_text("/proc/self/mountinfo"), before);
+    EXPECT_TRUE(std::filesystem::exists("/dev/null"));
+    EXPECT_TRUE(std::filesystem::exists("/proc/self/status"));
+}
+
+TEST_F(Run, LeavesTheHostsMountsAloneWhereTheRootIsShared) {
+    std::string line = "mount --make-rshared / && cat /proc/self/mountinfo > /tmp/before.$$ && ";
+    for (const std::string& word : command(
+             {"run", "--rm", "busybox", "sh", "-c", "echo in; ls /proc/self/status /dev/null >/dev/null"}))
+        line += "'" + word + "' ";
+    line += " && cat /proc/self/mountinfo | diff - /tmp/before.$$ && test -c /dev/null && test -r "
+            "/proc/self/status && echo same; rm -f /tmp/before.$$";
+
+    const Outcome outcome = test::run({"unshare", "-m", "--propagation", "unchanged", "sh", "-c", line});
+
+    EXPECT_EQ(outcome.out, "in\nsame\n") << outcome.err;
+}
+
+TEST_F(Run, HasTheDefaultProfile) {
+    const Outcome outcome =
+        mydocker({"run", "--rm", "busybox", "sh", "-c",
+                  "grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status; "
+                  "cat /proc/sysrq-trigger; echo x > /proc/sys/kernel/core_pattern; "
+                  "ls -A /proc/acpi /sys/firmware 2>/dev/null | wc -l; "
+                  "wc -c < /proc/kcore; ls /proc/self/fd | wc -l; mount -t tmpfs t /mnt 2>&1"});
+
+    EXPECT_NE(outcome.out.find("CapInh:\t0000000000000000"), std::string::npos) << outcome.out;
+    EXPECT_NE(outcome.out.find("CapEff:\t00000000800405fb"), std::string::npos) << outcome.out;
+    EXPECT_NE(outcome.out.find("CapAmb:\t0000000000000000"), std::string::npos) << outcome.out;
+    EXPECT_NE(outcome.out.find("NoNewPrivs:\t1"), std::string::npos) << outcome.out;
+    EXPECT_NE(outcome.out.find("Seccomp:\t2"), std::string::npos) << outcome.out;
+    EXPECT_NE(outcome.err.find("core_pattern: Read-only file system"), std::string::npos) << outcome.err;
+    EXPECT_NE(outcome.out.find("\n0\n"), std::string::npos) << outcome.out; // kcore is masked.
+}
+
+TEST_F(Run, OnlyOneOfManyGetsAName) {
+    remove_at_end("one");
+    std::string line;
+    for (const std::string& word : command({"run", "-d", "--name", "one", "busybox", "sleep", "1000"}))
+        line += "'" + word + "' ";
+
+    const Outcome outcome = test::run(
+        {"bash", "-c", "for i in $(seq 100); do " + line + ">/dev/null 2>&1 && echo won & done; wait"});
+
+    EXPECT_EQ(outcome.out, "won\n");
+    EXPECT_EQ(mydocker({"ps", "-q"}).out.size(), 13U);
+}
+
+TEST_F(Run, LeavesNothingAfterFiftyAtOnce) {
+    std::string line;
+    for (const std::string& word : command({"run", "--rm", "busybox", "true"}))
+        line += "'" + word + "' ";
+
+    const Outcome outcome =
+        test::run({"bash", "-c", "for i in $(seq 50); do " + line + " || echo failed & done; wait"});
+
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_EQ(outcome.err, "");
+}
+
+} // namespace
+} // namespace mydocker::test
