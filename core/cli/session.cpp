@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <memory>
+#include <unistd.h>
 #include <utility>
 
 namespace mydocker::cli {
@@ -115,7 +116,10 @@ Result<const config::Config*> Session::config() {
     return &*config_;
 }
 
-Result<engine::Engine*> Session::engine() {
+Result<engine::Engine*> Session::engine(Privilege privilege) {
+    if (privilege == Privilege::root && ::geteuid() != 0)
+        return fail(Code::denied, "needs root: containers are made of namespaces, mounts and cgroups; a "
+                                  "rootless mode is not built");
     if (engine_) return engine_.get();
     auto loaded = config();
     if (!loaded) return fail(loaded);

@@ -38,6 +38,9 @@ struct GlobalFlags {
     std::string log_format;
 };
 
+// Whether a verb works for everybody or for root alone.
+enum class Privilege { any, root };
+
 // What a verb is run with. The engine is made when first asked for.
 class Session {
   public:
@@ -49,7 +52,8 @@ class Session {
     // Loads the configuration. Errors: invalid, with file, line and column.
     [[nodiscard]] Result<const config::Config*> config();
     [[nodiscard]] Result<const paths::Installation*> installation();
-    [[nodiscard]] Result<engine::Engine*> engine();
+    // Errors: denied, when the caller is not root and has to be.
+    [[nodiscard]] Result<engine::Engine*> engine(Privilege privilege = Privilege::root);
 
     // Whether the engine could be made: before that, an error is one of usage or configuration.
     [[nodiscard]] bool engine_is_up() const { return engine_ != nullptr; }

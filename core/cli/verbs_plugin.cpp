@@ -26,7 +26,7 @@ class PluginLs final : public Verb {
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
         if (!operands.empty()) return usage("takes no operands");
         session.tolerate_broken_config();
-        auto engine = session.engine();
+        auto engine = session.engine(Privilege::any);
         if (!engine) return fail(engine);
         auto files = (*engine)->plugins().list();
         if (!files) return fail(files);
@@ -92,7 +92,7 @@ class PluginInfo final : public Verb {
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
         if (operands.size() != 1) return usage("needs one KIND/NAME or FILE");
         session.tolerate_broken_config();
-        auto made = session.engine();
+        auto made = session.engine(Privilege::any);
         if (!made) return fail(made);
         engine::Engine& engine = **made;
         auto file = find_file(engine, operands.front());

@@ -2,6 +2,7 @@
 #include "base/process.hpp"
 #include "base/sys.hpp"
 #include "engine/finish.hpp"
+#include "engine/images.hpp"
 #include "engine/lifecycle.hpp"
 #include "engine/relay.hpp"
 #include "engine/spec_builder.hpp"
@@ -10,6 +11,7 @@
 #include "image/ensure.hpp"
 
 #include <algorithm>
+#include <linux/capability.h>
 #include <unistd.h>
 #include <utility>
 
@@ -23,6 +25,20 @@ std::unexpected<RunError> run_error(Error error, int exit_code = 125) {
     return std::unexpected<RunError>(RunError{std::move(error), exit_code});
 }
 
+// What no step could do without, said before anything is made.
+Status check_privilege() {
+    auto sets = sys::capget();
+    if (!sets) return fail(sets);
+    if ((sets->effective >> CAP_SYS_ADMIN & 1U) == 0)
+        return fail(Code::denied, "lacks CAP_SYS_ADMIN, without which there are no namespaces and mounts");
+    return {};
+}
+
+Status prepare_host(Engine& engine) {
+    if (auto able = check_privilege(); !able) return able;
+    return engine.make_roots();
+}
+
 // What is known of a container before it exists.
 struct Draft {
     Loaded container;
@@ -30,12 +46,24 @@ struct Draft {
 };
 
 // The network namespace of a running container, by its first process.
-Result<std::string> network_path(Engine& engine, const NetworkMode& mode) {
-    auto other = find_settled(engine, mode.container);
-    if (!other) return fail(other, "network of container '" + mode.container + "'");
+Result<std::string> network_path(Engine& engine, const std::string& container) {
+    auto other = find_settled(engine, container);
+    if (!other) return fail(other, "network");
     if (!other->record.is_live() || !process::is_alive(other->record.process))
-        return fail(Code::conflict, "network: container '" + mode.container + "' is not running");
+        return fail(Code::conflict, "network: container '" + container + "' is not running");
     return "/proc/" + std::to_string(other->record.process.pid) + "/ns/net";
+}
+
+constexpr std::string_view kOfContainer = "container:";
+
+// At each start the other container's process may be another one.
+Status renew_network(Engine& engine, const ContainerRecord& record, runtime::ContainerSpec& spec) {
+    if (!record.network.starts_with(kOfContainer)) return {};
+    auto path = network_path(engine, record.network.substr(kOfContainer.size()));
+    if (!path) return fail(path);
+    for (runtime::NamespaceSpec& space : spec.namespaces)
+        if (space.kind == runtime::NamespaceKind::network) space.path = *path;
+    return {};
 }
 
 std::string network_text(const NetworkMode& mode) {
@@ -43,7 +71,7 @@ std::string network_text(const NetworkMode& mode) {
     case NetworkMode::Kind::host:
         return "host";
     case NetworkMode::Kind::container:
-        return "container:" + mode.container;
+        return std::string(kOfContainer) + mode.container;
     case NetworkMode::Kind::none:
         break;
     }
@@ -60,7 +88,7 @@ Result<runtime::ContainerSpec> make_spec(Engine& engine, const image::Image& ima
                     .network_path = {},
                     .swap_limit = std::ranges::find(cgroup.controllers, "swap") != cgroup.controllers.end()};
     if (request.network.kind == NetworkMode::Kind::container) {
-        auto path = network_path(engine, request.network);
+        auto path = network_path(engine, request.network.container);
         if (!path) return fail(path);
         input.network_path = std::move(*path);
     }
@@ -87,8 +115,25 @@ ContainerRecord make_record(const CreateRequest& request, const image::Image& im
     return record;
 }
 
+image::EnsureOptions ensure_options(Engine& engine) {
+    return {.limits = unpack_limits(engine),
+            .warn = [&engine](std::string_view text) { engine.diagnostics().warning(text); }};
+}
+
+// The request with the other container's id in place of its name, which may pass to another one.
+Result<CreateRequest> with_ids(Engine& engine, CreateRequest request) {
+    if (request.network.kind != NetworkMode::Kind::container) return request;
+    auto other = engine.find(request.network.container);
+    if (!other) return fail(other, "network");
+    request.network.container = other->record.id.str();
+    return request;
+}
+
 // Everything chosen and checked; nothing of the container made yet, but the image's layers are ready.
-Result<Draft> draft(Engine& engine, const CreateRequest& request, const ContainerId& id) {
+Result<Draft> draft(Engine& engine, const CreateRequest& asked, const ContainerId& id) {
+    auto resolved = with_ids(engine, asked);
+    if (!resolved) return fail(resolved);
+    const CreateRequest& request = *resolved;
     auto images = engine.images();
     if (!images) return fail(images);
     auto image = image::find_or_load_builtin(**images, request.image, engine.installation().images);
@@ -97,7 +142,9 @@ Result<Draft> draft(Engine& engine, const CreateRequest& request, const Containe
     if (!storage) return fail(storage);
     auto cgroup = engine.selected_cgroup();
     if (!cgroup) return fail(cgroup);
-    if (auto ready = image::ensure_layers(**images, *image, *storage->driver, storage->traits); !ready)
+    if (auto ready =
+            image::ensure_layers(**images, *image, *storage->driver, storage->traits, ensure_options(engine));
+        !ready)
         return fail(ready, "image '" + request.image + "'");
 
     Draft draft;
@@ -220,7 +267,7 @@ RunResult let_run(Engine& engine, Draft& draft, Baton baton, Attach attach) {
 } // namespace
 
 Result<ContainerRecord> create(Engine& engine, const CreateRequest& request) {
-    if (auto made = engine.make_roots(); !made) return fail(made);
+    if (auto made = prepare_host(engine); !made) return fail(made);
     auto id = paths::make_id();
     if (!id) return fail(id);
     auto baton = Baton::take(engine.roots(), *id);
@@ -237,7 +284,7 @@ Result<ContainerRecord> create(Engine& engine, const CreateRequest& request) {
 }
 
 RunResult run(Engine& engine, const CreateRequest& request, Attach attach) {
-    if (auto made = engine.make_roots(); !made) return run_error(made.error());
+    if (auto made = prepare_host(engine); !made) return run_error(made.error());
     auto id = paths::make_id();
     if (!id) return run_error(id.error());
     auto baton = Baton::take(engine.roots(), *id);
@@ -251,7 +298,7 @@ RunResult run(Engine& engine, const CreateRequest& request, Attach attach) {
 }
 
 RunResult start(Engine& engine, const ContainerId& id, Attach attach) {
-    if (auto made = engine.make_roots(); !made) return run_error(made.error());
+    if (auto made = prepare_host(engine); !made) return run_error(made.error());
     auto baton = Baton::take(engine.roots(), id);
     if (!baton && baton.error().code == Code::busy)
         return run_error({Code::conflict, 0, "container '" + paths::short_id(id) + "' is running already"});

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 constexpr std::int64_t kDefaultPids = 2048;
+constexpr std::uint32_t kUmask = 0022;
 
 std::string_view key_of(std::string_view variable) {
     return variable.substr(0, variable.find('='));
@@ -113,6 +114,7 @@ Result<runtime::ContainerSpec> build_spec(const SpecInput& input) {
                        : !input.image.working_dir.empty() ? input.image.working_dir
                                                           : "/";
     spec.process.user.name = !request.user.empty() ? request.user : input.image.user;
+    spec.process.user.umask = kUmask; // Whatever the caller's is.
     spec.process.capabilities = capabilities();
     spec.process.rlimits = default_rlimits();
     spec.process.no_new_privileges = true;

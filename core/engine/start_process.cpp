@@ -6,6 +6,7 @@
 #include "engine/monitor_plan.hpp"
 #include "engine/session.hpp"
 #include "runtime/plan.hpp"
+#include "runtime/plan_parts.hpp"
 #include "runtime/seccomp.hpp"
 
 #include <array>
@@ -41,9 +42,9 @@ Result<Joined> open_namespaces(const runtime::ContainerSpec& spec) {
 Result<std::vector<sock_filter>> seccomp_program(Context& context) {
     const runtime::ContainerSpec& spec = context.birth->spec;
     if (spec.seccomp.kind == runtime::SeccompSpec::Kind::unconfined) return std::vector<sock_filter>{};
-    auto capabilities = runtime::capability_mask(spec.process.capabilities.bounding);
+    auto capabilities = runtime::plan_capabilities(spec.process.capabilities);
     if (!capabilities) return fail(capabilities);
-    return runtime::default_program({*capabilities}, paths::seccomp_cache(context.engine.roots()));
+    return runtime::default_program({.capabilities = capabilities->bounding});
 }
 
 Result<std::string> launch_plan(Context& context) {

@@ -60,9 +60,9 @@ Result<TakenImage> take_manifest(BlobSupply& supply, const Ingest& ingest, const
                               ", this machine is " + std::string(host_architecture()));
     auto image = assemble(descriptor.digest, *manifest, std::move(*config));
     if (!image) return fail(image, clause);
-    if (auto right = check_layers(*image); !right) return fail(right);
     for (const Descriptor& layer : manifest->layers)
         if (auto there = require_blob(supply, ingest, layer); !there) return fail(there);
+    if (auto right = check_layers(*image); !right) return fail(right);
     return taken;
 }
 

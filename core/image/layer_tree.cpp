@@ -57,12 +57,12 @@ Result<Place> LayerTree::place(std::string_view path, Missing missing) {
     if (parent_known_ && parent_path_ == parts.parent) return Place{parent_.get(), std::string(parts.name)};
     std::string wanted(parts.parent);
     auto parent = resolve(wanted);
-    if (!parent && missing == Missing::create &&
-        (parent.error().sys_errno == ENOENT || parent.error().sys_errno == ENOTDIR))
+    const int error = parent ? 0 : parent.error().sys_errno;
+    if (missing == Missing::create && (error == ENOENT || error == ENOTDIR)) {
         parent = make_parents(wanted);
-    if (!parent && parent.error().sys_errno == ENOENT)
-        return fail(Code::not_found, "directory " + shown(wanted) + " is not there", ENOENT);
-    if (!parent) return fail(parent.error().code, "directory " + shown(wanted), parent.error().sys_errno);
+        if (!parent) return fail(parent);
+    }
+    if (!parent) return fail_errno(error, "open directory " + shown(wanted));
     parent_ = std::move(*parent);
     parent_path_ = std::move(wanted);
     parent_known_ = true;

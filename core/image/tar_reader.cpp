@@ -242,8 +242,8 @@ Status TarReader::make_entry(const TarHeader& header, Overrides overrides) {
     entry_.device_major = header.device_major;
     entry_.device_minor = header.device_minor;
     entry_.xattrs = std::move(overrides.xattrs);
-    // Links, devices and FIFOs have no data, whatever old programs wrote into their size.
-    const bool has_data = entry_.type == EntryType::file || header.type == 'D' ||
+    // Directories, links, devices and FIFOs have no data, whatever old programs wrote as their size.
+    const bool has_data = std::string_view("07SD").find(header.type) != std::string_view::npos ||
                           (entry_.type == EntryType::hard_link && overrides.size);
     stored_ = has_data ? overrides.size.value_or(header.size) : 0;
     padding_ = padding_of(stored_);

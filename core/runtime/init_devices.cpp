@@ -7,7 +7,6 @@
 
 #include <array>
 #include <fcntl.h>
-#include <fnmatch.h>
 #include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -110,7 +109,8 @@ class Masks {
 
     Status hide(const std::string& path) {
         auto covered = cover_with_null(path);
-        if (!covered && covered.error().sys_errno == ENOTDIR) covered = cover_with_directory(path);
+        // EINVAL: a file does not go on a directory.
+        if (!covered && covered.error().sys_errno == EINVAL) covered = cover_with_directory(path);
         if (covered) return {};
         // What is not there needs no hiding.
         const int error = covered.error().sys_errno;
@@ -156,6 +156,7 @@ class Masks {
     Status make_empty() {
         Mount tmpfs;
         tmpfs.type = "tmpfs";
+        tmpfs.source = "tmpfs";
         tmpfs.target = "(hidden)";
         tmpfs.flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC;
         tmpfs.options = {"mode=755", "nr_inodes=2"};
@@ -188,6 +189,17 @@ class Masks {
     bool empty_attached_ = false;
 };
 
+// "*" stands for any characters; the library's matching would bring locales into this program.
+bool matches(std::string_view pattern, std::string_view name) {
+    const auto star = pattern.find('*');
+    if (star == std::string_view::npos) return pattern == name;
+    if (!name.starts_with(pattern.substr(0, star))) return false;
+    const std::string_view rest = pattern.substr(star + 1);
+    for (std::size_t at = star; at <= name.size(); ++at)
+        if (matches(rest, name.substr(at))) return true;
+    return false;
+}
+
 // A path with "*" in one component, as the paths that are there. An unreadable directory has none.
 Result<std::vector<std::string>> expand(const Init& init, const std::string& path) {
     const auto star = path.find('*');
@@ -203,8 +215,7 @@ Result<std::vector<std::string>> expand(const Init& init, const std::string& pat
     auto names = sys::list_names(directory->get());
     if (!names) return fail(names, "list '" + above + "'");
     for (const std::string& name : *names)
-        if (::fnmatch(pattern.c_str(), name.c_str(), FNM_PERIOD) == 0)
-            paths.push_back(above + "/" + name + path.substr(end));
+        if (matches(pattern, name)) paths.push_back(above + "/" + name + path.substr(end));
     return paths;
 }
 

@@ -42,7 +42,9 @@ Result<UniqueFd> place_for(int root, const PlannedMount& planned, int mount) {
     const std::uint64_t resolve =
         RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (planned.plain_target ? RESOLVE_NO_SYMLINKS : 0);
     auto there = sys::openat2(root, path, O_PATH, resolve);
-    if (there) return there;
+    const bool absent = !there && there.error().sys_errno == ENOENT;
+    const bool link = !there && there.error().sys_errno == ELOOP; // Said in words below.
+    if (!absent && !link) return there;
     auto kind = kind_of(mount);
     if (!kind) return fail(kind);
     return open_target(root, path, *kind, planned.plain_target ? Links::refuse : Links::follow);

@@ -152,6 +152,12 @@ Result<std::string> joined_options(const Mount& mount) {
     return data;
 }
 
+bool same_kind(int mount, int target) {
+    const auto one = sys::fstat(mount);
+    const auto other = sys::fstat(target);
+    return one && other && S_ISDIR(one->st_mode) == S_ISDIR(other->st_mode);
+}
+
 constexpr int kMostLinks = 40;    // as the kernel's own limit
 constexpr int kMostMissing = 256; // directories made for one place, those of links included
 
@@ -254,7 +260,8 @@ Status attach(int mount, int target, const std::string& path) {
     const int error = attached.error().sys_errno;
     std::string text = "mount on '" + path + "'";
     if (error == ENOSPC) text += ": the namespace has as many mounts as sysctl fs.mount-max allows";
-    if (error == ENOTDIR) text += ": a file does not go on a directory, nor a directory on a file";
+    if (error == EINVAL && !same_kind(mount, target))
+        text += ": a file does not go on a directory, nor a directory on a file";
     return fail_errno(error, std::move(text));
 }
 

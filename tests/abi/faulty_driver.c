@@ -23,6 +23,10 @@ typedef struct driver {
     char fault[64];
 } driver;
 
+/* Volatile: the compiler must not see what is wrong with them. */
+__attribute__((unused)) static int* volatile kNowhere = NULL;
+static volatile size_t kTooFar = MD_ERROR_TEXT + 8;
+
 static int has(const void* self, const char* fault) {
     return strcmp(((const driver*)self)->fault, fault) == 0;
 }
@@ -103,12 +107,12 @@ __attribute__((unused)) static uint32_t remove_layer(void* self, md_str id, md_e
         return MD_IO;
     }
     if (has(self, "overrun")) {
-        memset(error->text, 'x', sizeof error->text + 16);
+        memset(error->text, 'x', kTooFar);
         return MD_IO;
     }
     if (has(self, "abort")) abort();
     if (has(self, "exit")) exit(0);
-    if (has(self, "crash")) *(volatile int*)(uintptr_t)8 = 1;
+    if (has(self, "crash")) *kNowhere = 1;
     return MD_OK;
 }
 
@@ -189,7 +193,7 @@ __attribute__((used)) static int use_library(void) {
 
 #ifdef FAULT_CONSTRUCTOR
 __attribute__((constructor)) static void crash_at_once(void) {
-    *(volatile int*)(uintptr_t)8 = 1;
+    *kNowhere = 1;
 }
 #endif
 

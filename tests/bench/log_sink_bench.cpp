@@ -1,7 +1,7 @@
 // How fast the json-file sink takes and gives back lines: 100-byte lines in batches of 64 KiB, as the
 // monitor hands them on. Prints MB/s of payload (newlines included); asserts nothing.
 // Usage: log_sink_bench [DIRECTORY [MEGABYTES]]; the directory's log is removed afterwards.
-#include "json-file/sink.hpp"
+#include "log/json-file/sink.hpp"
 
 #include <chrono>
 #include <cstdio>

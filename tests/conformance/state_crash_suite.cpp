@@ -71,7 +71,7 @@ TEST_P(StateProcesses, NoIncrementIsLost) {
         }));
     EXPECT_EQ(std::ranges::count_if(pids, finish_process), kProcesses);
 
-    EXPECT_EQ(store().load(test_id(1))->document, std::to_string(kProcesses * kIncrements));
+    EXPECT_EQ(loaded(store(), test_id(1)).document, std::to_string(kProcesses * kIncrements));
 }
 
 TEST_P(StateProcesses, ReadersSeeWholeRecordsAndMissNone) {
@@ -131,6 +131,7 @@ void check_web_is_whole_and_usable(StateStore& store) {
     ASSERT_TRUE(record) << describe(record.error());
     EXPECT_TRUE(is_whole(record->document)) << record->document.size();
     EXPECT_EQ(store.resolve(record->name.str()), test_id(1));
+    EXPECT_EQ(code_of(store.reserve(test_id(7), record->name, "{}")), Code::exists);
     EXPECT_TRUE(store.save(test_id(1), first_document(), record->revision));
 }
 

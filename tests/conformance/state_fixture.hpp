@@ -77,9 +77,17 @@ template <class T>
     return result ? Code::ok : result.error().code;
 }
 
+// A record that must be there; an empty one, and a failure, when it is not.
+[[nodiscard]] inline StoredRecord loaded(StateStore& store, const ContainerId& id) {
+    auto record = store.load(id);
+    if (record) return std::move(*record);
+    ADD_FAILURE() << "load: " << describe(record.error());
+    return {};
+}
+
 // Runs the work in a child process; it succeeds by returning true. The pid of the child.
 [[nodiscard]] pid_t start_process(const std::function<bool()>& work);
-// Waits for a child of start_process; whether it succeeded.
+// Waits for a child of start_process, a minute at most, and kills it then; whether it succeeded.
 [[nodiscard]] bool finish_process(pid_t pid);
 // kill -9, and waits.
 void kill_process(pid_t pid);

@@ -1,9 +1,13 @@
 // The processes of state_fixture.hpp: children that work, children that are killed at a chosen place.
 #include "conformance/state_fixture.hpp"
 
+#include "mydocker/support/files.hpp"
+
 #include <csignal>
+#include <poll.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,6 +36,12 @@ pid_t start_process(const std::function<bool()>& work) {
 }
 
 bool finish_process(pid_t pid) {
+    const UniqueFd ended(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    pollfd wait{.fd = ended.get(), .events = POLLIN, .revents = 0};
+    if (ended && ::poll(&wait, 1, 60'000) == 0) {
+        ADD_FAILURE() << "a process did not come to an end";
+        ::kill(pid, SIGKILL);
+    }
     int status = 0;
     if (::waitpid(pid, &status, 0) != pid) return false;
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;

@@ -29,9 +29,9 @@ void write_file(const std::string& path, std::string_view bytes);
 // An OCI layout as an archive: one image of the given layers (uncompressed tars) and reference.
 struct ArchiveOptions {
     std::string reference = "docker.io/library/demo:latest";
-    std::vector<std::string> layers;
-    std::string config;        // JSON of the "config" member; empty: {"Cmd":["sh"]}
-    std::string config_suffix; // more members, beginning with a comma
+    std::vector<std::string> layers{};
+    std::string config{};        // JSON of the "config" member; empty: {"Cmd":["sh"]}
+    std::string config_suffix{}; // more members, beginning with a comma
 };
 [[nodiscard]] std::string oci_archive(const ArchiveOptions& options);
 [[nodiscard]] std::string docker_archive(const ArchiveOptions& options);

@@ -15,17 +15,17 @@ namespace mydocker::test {
 
 // One entry; what is not set is ordinary.
 struct TarSpec {
-    std::string path;
+    std::string path{};
     char type = '0';
-    std::string content;
-    std::string link;
+    std::string content{};
+    std::string link{};
     std::uint32_t mode = 0644;
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
     std::int64_t mtime = 1'000'000'000;
     std::uint32_t device_major = 0;
     std::uint32_t device_minor = 0;
-    std::vector<std::pair<std::string, std::string>> pax; // records in front of the entry
+    std::vector<std::pair<std::string, std::string>> pax{}; // records in front of the entry
     std::string magic = std::string("ustar\0"
                                     "00",
                                     8);

@@ -1,8 +1,8 @@
 // The line format of the json-file log sink: encoder, decoder, times, and finding lines in files.
-#include "json-file/line_scanner.hpp"
-#include "json-file/log_files.hpp"
-#include "json-file/record.hpp"
-#include "json-file/text.hpp"
+#include "log/json-file/line_scanner.hpp"
+#include "log/json-file/log_files.hpp"
+#include "log/json-file/record.hpp"
+#include "log/json-file/text.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // The text-file log sink, which cannot read back: its template, and what its files hold.
+#include "log/text-file/sink.hpp"
 #include "support/support.hpp"
-#include "text-file/sink.hpp"
 
 #include <gtest/gtest.h>
 

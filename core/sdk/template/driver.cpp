@@ -14,17 +14,21 @@
 #include "mydocker/log_sink.hpp"
 #include "mydocker/support/files.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstdint>
 #include <deque>
 #include <fcntl.h>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -53,65 +57,83 @@ constexpr std::array<OptionSpec, 1> kOptions{{
     {"sync", OptionType::boolean, "false", "wait for the disk on every flush"},
 }};
 
-// The file: a header line before each record, "R <time_ns> <source> <partial> <length>\n", its bytes,
-// and "\n". The length lets records hold any bytes; the letter lets a reader find the next record
-// behind a damaged one.
-constexpr std::size_t kMaxHeader = 96;
+// The file: a line for each record, "<time_ns> <source> <partial> <length> <text>\n". In the text "\n" is
+// written as a backslash and n, and a backslash twice, so that a line ends where it seems to; the length
+// (of the text as written) shows that none of it is missing. What does not read as such a line is damaged
+// and costs itself alone. Writers hold the file's lock while they write: a reader that takes it sees
+// whole batches, or what a killed writer left.
 constexpr std::size_t kMaxRecord = 1U << 20U;
-constexpr std::size_t kPage = 2 * kMaxRecord; // Read at a time: any record fits.
+constexpr std::size_t kMaxLine = 2 * kMaxRecord + 100;
+constexpr std::size_t kChunk = std::size_t{256} << 10U; // read at a time
+constexpr std::uint64_t kPage = 4U << 20U;              // handed out in one read
 
 std::string log_path(const StreamInfo& info) {
     return info.directory + "/plain.log";
 }
 
+// The lock over the whole file for as long as this lives. A file that cannot be locked is used without.
+class Locked {
+  public:
+    Locked(int fd, int operation) : fd_(fd) { (void)::flock(fd_, operation); }
+    Locked(const Locked&) = delete;
+    Locked& operator=(const Locked&) = delete;
+    ~Locked() { (void)::flock(fd_, LOCK_UN); }
+
+  private:
+    int fd_;
+};
+
+std::string escaped(std::string_view bytes) {
+    std::string text;
+    text.reserve(bytes.size());
+    for (const char c : bytes) {
+        if (c == '\\' || c == '\n') text += '\\';
+        text += c == '\n' ? 'n' : c;
+    }
+    return text;
+}
+
+std::string unescaped(std::string_view text) {
+    std::string bytes;
+    bytes.reserve(text.size());
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const bool escape = text[i] == '\\' && i + 1 < text.size();
+        if (escape) ++i;
+        bytes += escape && text[i] == 'n' ? '\n' : text[i];
+    }
+    return bytes;
+}
+
 void append(std::string& to, const LogRecord& record) {
-    to += "R " + std::to_string(record.time_ns) + ' ' +
-          std::to_string(static_cast<std::uint32_t>(record.source)) + (record.partial ? " 1 " : " 0 ") +
-          std::to_string(record.bytes.size()) + '\n';
-    to += record.bytes;
-    to += '\n';
+    const std::string text = escaped(record.bytes);
+    to += std::to_string(record.time_ns) + ' ' + std::to_string(static_cast<std::uint32_t>(record.source)) +
+          (record.partial ? " 1 " : " 0 ") + std::to_string(text.size()) + ' ' + text + '\n';
 }
 
 template <class Number>
-bool take_number(std::string_view& text, char end, Number& number) {
+bool take_number(std::string_view& text, Number& number) {
     const auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     const auto used = static_cast<std::size_t>(rest - text.data());
-    if (error != std::errc{} || used >= text.size() || text[used] != end) return false;
+    if (error != std::errc{} || used >= text.size() || text[used] != ' ') return false;
     text.remove_prefix(used + 1);
     return true;
 }
 
-struct Parsed {
+// The record in a line; `bytes` keeps its text. Nothing when the line is damaged.
+std::optional<LogRecord> parse(std::string_view line, std::string& bytes) {
     LogRecord record;
-    std::size_t size = 0; // with header and end
-};
-
-// The record at the beginning of `data`; nothing when it is damaged or not all there.
-std::optional<Parsed> parse(std::string_view data) {
-    std::string_view text = data;
-    if (!text.starts_with("R ")) return std::nullopt;
-    text.remove_prefix(2);
-    Parsed parsed;
     std::uint32_t source = 0;
-    int partial = 0;
+    std::uint32_t partial = 0;
     std::size_t length = 0;
-    if (!take_number(text, ' ', parsed.record.time_ns) || !take_number(text, ' ', source) ||
-        !take_number(text, ' ', partial) || !take_number(text, '\n', length))
+    if (!take_number(line, record.time_ns) || !take_number(line, source) || !take_number(line, partial) ||
+        !take_number(line, length))
         return std::nullopt;
-    if (source < 1 || source > 3 || length > kMaxRecord || text.size() <= length || text[length] != '\n')
-        return std::nullopt;
-    parsed.record.source = static_cast<mydocker::LogSource>(source);
-    parsed.record.partial = partial != 0;
-    parsed.record.bytes = text.substr(0, length);
-    parsed.size = data.size() - text.size() + length + 1;
-    return parsed;
-}
-
-// Where the next whole record begins after a damaged place; nothing when none is there (yet).
-std::optional<std::size_t> next_record(std::string_view data) {
-    for (auto at = data.find("\nR "); at != std::string_view::npos; at = data.find("\nR ", at + 1))
-        if (parse(data.substr(at + 1))) return at + 1;
-    return std::nullopt;
+    if (source < 1 || source > 3 || partial > 1 || length != line.size()) return std::nullopt;
+    bytes = unescaped(line);
+    record.source = static_cast<mydocker::LogSource>(source);
+    record.partial = partial == 1;
+    record.bytes = bytes;
+    return record;
 }
 
 bool wanted(const LogQuery& query, const LogRecord& record) {
@@ -119,61 +141,117 @@ bool wanted(const LogQuery& query, const LogRecord& record) {
            (!query.until_ns || record.time_ns <= *query.until_ns);
 }
 
-// One pass over a part of the file. `visit` gets each record with its offset in the file.
-struct Pass {
-    std::uint64_t next = 0; // offset behind what was read
-    std::uint64_t damaged = 0;
-    bool at_end = false;
-};
+// A pass over lines of the file from an offset on. Call run() once.
+class Pass {
+  public:
+    // Called with each record and the offset of its line.
+    using Visit = std::function<Status(const LogRecord&, std::uint64_t)>;
 
-template <class Visit>
-Result<Pass> walk(int fd, std::uint64_t from, Visit&& visit) {
-    std::string data(kPage, '\0');
-    const ssize_t count = ::pread(fd, data.data(), data.size(), static_cast<off_t>(from));
-    if (count < 0) return mydocker::fail_errno(errno, "read the log");
-    data.resize(static_cast<std::size_t>(count));
-    Pass pass{.next = from, .damaged = 0, .at_end = data.size() < kPage};
-    std::string_view rest = data;
-    while (!rest.empty()) {
-        const auto parsed = parse(rest);
-        if (!parsed) {
-            const auto skip = next_record(rest);
-            if (!skip && !pass.at_end && rest.size() > kMaxRecord + kMaxHeader) { // All of it is damaged.
-                pass.next += rest.size() - kMaxHeader;
-                ++pass.damaged;
-                break;
-            }
-            if (!skip) break; // The rest of it is being written, or on the next page.
-            ++pass.damaged;
-            pass.next += *skip;
-            rest.remove_prefix(*skip);
-            continue;
+    Pass(int fd, std::uint64_t from, Visit visit) : fd_(fd), next_(from), visit_(std::move(visit)) {}
+
+    // Reads until more than `limit` bytes are done, or the end. Errors: io; the visitor's.
+    [[nodiscard]] Status run(std::uint64_t limit) {
+        auto end = size();
+        if (!end) return fail(end);
+        if (next_ > *end) next_ = 0; // Somebody emptied or replaced the file.
+        const std::uint64_t stop = next_ + std::min(limit, *end - next_);
+        std::uint64_t at = next_;
+        while (at < *end && (next_ < stop || skipping_)) {
+            std::string chunk(static_cast<std::size_t>(std::min<std::uint64_t>(kChunk, *end - at)), '\0');
+            const ssize_t count = ::pread(fd_, chunk.data(), chunk.size(), static_cast<off_t>(at));
+            if (count < 0) return mydocker::fail_errno(errno, "read the log");
+            if (count == 0) break;
+            at += static_cast<std::uint64_t>(count);
+            rest_.append(chunk, 0, static_cast<std::size_t>(count));
+            if (Status done = take_lines(); !done) return done;
         }
-        if (Status done = visit(parsed->record, pass.next); !done) return fail(done);
-        pass.next += parsed->size;
-        rest.remove_prefix(parsed->size);
+        at_end_ = at >= *end;
+        if (!at_end_ || rest_.empty()) return {};
+        return take(std::exchange(rest_, {}), 0); // A killed writer's last line, whole or torn.
     }
-    return pass;
-}
+
+    [[nodiscard]] std::uint64_t next() const { return next_; }
+    [[nodiscard]] std::uint64_t damaged() const { return damaged_; }
+    [[nodiscard]] bool at_end() const { return at_end_; }
+
+  private:
+    // Where the last whole batch ends.
+    [[nodiscard]] Result<std::uint64_t> size() const {
+        const Locked shared(fd_, LOCK_SH);
+        const off_t end = ::lseek(fd_, 0, SEEK_END);
+        if (end < 0) return mydocker::fail_errno(errno, "read the log");
+        return static_cast<std::uint64_t>(end);
+    }
+
+    [[nodiscard]] Status take_lines() {
+        std::size_t begin = 0;
+        for (auto end = rest_.find('\n'); end != std::string::npos; end = rest_.find('\n', begin)) {
+            if (Status done = take(std::string_view(rest_).substr(begin, end - begin), 1); !done) return done;
+            begin = end + 1;
+        }
+        rest_.erase(0, begin);
+        if (rest_.size() <= kMaxLine) return {};
+        skipping_ = true; // No record is that long: wait for the end of the line, keep none of it.
+        next_ += rest_.size();
+        rest_.clear();
+        return {};
+    }
+
+    [[nodiscard]] Status take(std::string_view line, std::size_t end_size) {
+        const std::uint64_t at = next_;
+        next_ += line.size() + end_size;
+        const bool skipped = std::exchange(skipping_, false);
+        std::string bytes;
+        const auto record = skipped ? std::nullopt : parse(line, bytes);
+        if (record) return visit_(*record, at);
+        if (skipped || !line.empty()) ++damaged_; // An empty line is the end that was put to a torn one.
+        return {};
+    }
+
+    int fd_;
+    std::uint64_t next_; // behind the last line taken
+    Visit visit_;
+    std::string rest_;
+    std::uint64_t damaged_ = 0;
+    bool skipping_ = false;
+    bool at_end_ = false;
+};
 
 // The offset at which the last `lines` wanted lines begin; the pieces of a long line count once.
 Result<std::uint64_t> find_tail(int fd, const LogQuery& query, std::uint64_t lines) {
     std::deque<std::uint64_t> starts;
     std::array<bool, 4> inside{}; // by source: the last record was a piece with more to follow
-    std::uint64_t from = 0;
-    for (;;) {
-        auto pass = walk(fd, from, [&](const LogRecord& record, std::uint64_t at) -> Status {
-            if (!wanted(query, record)) return {};
-            bool& continues = inside.at(static_cast<std::size_t>(record.source));
-            if (!continues) starts.push_back(at);
-            if (starts.size() > lines) starts.pop_front();
-            continues = record.partial;
-            return {};
-        });
-        if (!pass) return fail(pass);
-        from = pass->next;
-        if (pass->at_end) return starts.empty() ? from : starts.front();
-    }
+    Pass pass(fd, 0, [&](const LogRecord& record, std::uint64_t at) -> Status {
+        if (!wanted(query, record)) return {};
+        bool& continues = inside.at(static_cast<std::size_t>(record.source));
+        if (!continues) starts.push_back(at);
+        if (starts.size() > lines) starts.pop_front();
+        continues = record.partial;
+        return {};
+    });
+    if (Status done = pass.run(UINT64_MAX); !done) return fail(done);
+    return starts.empty() ? pass.next() : starts.front();
+}
+
+// A file open for writing.
+struct File final : LogSink::Stream {
+    File(UniqueFd opened, std::string name) : fd(std::move(opened)), path(std::move(name)) {}
+    UniqueFd fd;
+    std::string path;
+};
+
+// Opens the file, ends a line that a killed writer left torn, and finds out whether there is room.
+Result<UniqueFd> open_file(const std::string& path) {
+    auto fd = files::open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
+    if (!fd) return fd; // Its text says what was opened; the engine puts our name before it.
+    const Locked exclusive(fd->get(), LOCK_EX);
+    const off_t size = ::lseek(fd->get(), 0, SEEK_END);
+    if (::fallocate(fd->get(), FALLOC_FL_KEEP_SIZE, size, 4096) != 0 && errno == ENOSPC)
+        return mydocker::fail_errno(ENOSPC, "reserve room in '" + path + "'");
+    char last = '\n';
+    if (size > 0 && ::pread(fd->get(), &last, 1, size - 1) == 1 && last != '\n')
+        if (auto ended = files::write_all(fd->get(), "\n", path); !ended) return fail(ended);
+    return fd;
 }
 
 class Plain final : public LogSink {
@@ -188,13 +266,13 @@ class Plain final : public LogSink {
     }
 
     [[nodiscard]] Result<std::unique_ptr<Stream>> open(const StreamInfo& info) override {
-        auto fd = files::open(log_path(info), O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
-        if (!fd) return fail(fd); // Its text says what was opened; the engine puts our name before it.
+        auto fd = open_file(log_path(info));
+        if (!fd) return fail(fd);
         return std::make_unique<File>(*std::move(fd), log_path(info));
     }
 
     [[nodiscard]] Status write(Stream& stream, std::span<const LogRecord> records) override {
-        const auto& file = static_cast<const File&>(stream);
+        auto& file = static_cast<File&>(stream);
         std::string batch;
         for (const LogRecord& record : records) {
             if (record.bytes.size() > kMaxRecord)
@@ -202,9 +280,10 @@ class Plain final : public LogSink {
                                                " bytes to '" + file.path + "'");
             append(batch, record);
         }
+        if (Status there = reopen_if_deleted(file); !there) return there;
+        const Locked exclusive(file.fd.get(), LOCK_EX);
         const off_t before = ::lseek(file.fd.get(), 0, SEEK_END);
         auto written = files::write_all(file.fd.get(), batch, file.path);
-        // A torn record would swallow the one written next.
         if (!written && before >= 0 && ::ftruncate(file.fd.get(), before) != 0)
             host_.log(mydocker::LogLevel::warning, "'" + file.path + "' keeps a torn record");
         return written;
@@ -220,18 +299,18 @@ class Plain final : public LogSink {
 
     [[nodiscard]] Result<LogPage> read(const StreamInfo& info, const LogQuery& query, const LogCursor& from,
                                        const LogVisitor& visit) override {
-        auto fd = files::open(log_path(info), O_RDONLY | O_NOFOLLOW);
-        if (!fd && fd.error().code == Code::not_found) return LogPage{.next = from, .at_end = true};
-        if (!fd) return fail(fd);
         auto start = to_offset(from);
         if (!start) return fail(start);
+        auto fd = files::open(log_path(info), O_RDONLY | O_NOFOLLOW);
+        if (!fd && fd.error().code == Code::not_found) return LogPage{.next = to_cursor(0), .at_end = true};
+        if (!fd) return fail(fd);
         if (from.empty() && query.tail) start = find_tail(fd->get(), query, *query.tail);
         if (!start) return fail(start);
-        auto pass = walk(fd->get(), *start, [&](const LogRecord& record, std::uint64_t) -> Status {
+        Pass pass(fd->get(), *start, [&](const LogRecord& record, std::uint64_t) -> Status {
             return wanted(query, record) ? visit(record) : Status{};
         });
-        if (!pass) return fail(pass);
-        return LogPage{LogCursor(std::to_string(pass->next)), pass->at_end, pass->damaged};
+        if (Status done = pass.run(kPage); !done) return fail(done);
+        return LogPage{to_cursor(pass.next()), pass.at_end(), pass.damaged()};
     }
 
     [[nodiscard]] Status remove(const StreamInfo& info) override {
@@ -240,15 +319,21 @@ class Plain final : public LogSink {
     }
 
   private:
-    struct File final : Stream {
-        File(UniqueFd opened, std::string name) : fd(std::move(opened)), path(std::move(name)) {}
-        UniqueFd fd;
-        std::string path;
-    };
-
     explicit Plain(Host host) : host_(std::move(host)) {}
 
+    [[nodiscard]] static Status reopen_if_deleted(File& file) {
+        struct stat status{};
+        if (::fstat(file.fd.get(), &status) != 0 || status.st_nlink > 0) return {};
+        auto again = open_file(file.path);
+        if (!again) return fail(again);
+        file.fd = *std::move(again);
+        return {};
+    }
+
     // Our cursors are offsets, in decimal digits; the empty one is the beginning.
+    [[nodiscard]] static LogCursor to_cursor(std::uint64_t offset) {
+        return LogCursor(std::to_string(offset));
+    }
     [[nodiscard]] static Result<std::uint64_t> to_offset(const LogCursor& cursor) {
         std::uint64_t offset = 0;
         const std::string& text = cursor.str();

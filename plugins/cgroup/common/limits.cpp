@@ -1,7 +1,6 @@
 #include "limits.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <ranges>
 
 namespace mydocker::cgroup {
@@ -11,7 +10,7 @@ constexpr std::int64_t kMinMemory = 512 * 1024;
 constexpr std::int64_t kMinQuotaUsec = 1000;
 constexpr std::uint64_t kMinPeriodUsec = 1000;
 constexpr std::uint64_t kMaxPeriodUsec = 1'000'000;
-constexpr std::int64_t kMaxDeviceNumber = std::numeric_limits<std::uint32_t>::max();
+constexpr std::int64_t kMaxDeviceNumber = (1 << 20) - 1; // a minor number has 20 bits, a major one 12
 
 [[nodiscard]] std::unexpected<Error> invalid(std::string text) {
     return fail(Code::invalid, std::move(text));

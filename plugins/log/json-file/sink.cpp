@@ -13,7 +13,7 @@ constexpr std::int64_t kMaxFiles = 500; // A reader of all has all of them open.
 
 } // namespace
 
-Result<std::unique_ptr<LogSink>> JsonFile::open(Host host) {
+Result<std::unique_ptr<LogSink>> JsonFile::open(const Host& host) {
     const std::int64_t max_files = host.options().integer("max_files");
     if (max_files < 1 || max_files > kMaxFiles)
         return fail(Code::invalid, "use option max_files = " + std::to_string(max_files) +

@@ -19,7 +19,7 @@ inline constexpr std::array<OptionSpec, 2> kOptions{{
 class JsonFile final : public LogSink {
   public:
     // Errors: invalid, naming the option.
-    [[nodiscard]] static Result<std::unique_ptr<LogSink>> open(Host host);
+    [[nodiscard]] static Result<std::unique_ptr<LogSink>> open(const Host& host);
 
     [[nodiscard]] Result<LogTraits> probe() override;
     [[nodiscard]] Result<std::unique_ptr<Stream>> open(const StreamInfo& info) override;

@@ -183,7 +183,7 @@ Escaped append_escaped(std::string& out, std::string_view text) {
     Escaped how = Escaped::exactly;
     for (;;) {
         const std::size_t plain = plain_prefix(text);
-        out.append(text.data(), plain);
+        out += text.substr(0, plain);
         text.remove_prefix(plain);
         if (text.empty()) return how;
         if (byte_at(text, 0) < 0x80) {
@@ -198,7 +198,7 @@ Escaped append_escaped(std::string& out, std::string_view text) {
             text.remove_prefix(1);
             continue;
         }
-        out.append(text.data(), length);
+        out += text.substr(0, length);
         text.remove_prefix(length);
     }
 }
@@ -206,7 +206,7 @@ Escaped append_escaped(std::string& out, std::string_view text) {
 bool append_unescaped(std::string& out, std::string_view inside) {
     for (;;) {
         const std::size_t plain = plain_prefix(inside);
-        out.append(inside.data(), plain);
+        out += inside.substr(0, plain);
         inside.remove_prefix(plain);
         if (inside.empty()) return true;
         std::size_t length = 0;
@@ -215,7 +215,7 @@ bool append_unescaped(std::string& out, std::string_view inside) {
             length = append_from_escape(out, inside);
         } else if (byte_at(inside, 0) >= 0x80) {
             length = utf8_sequence(inside);
-            out.append(inside.data(), length);
+            out += inside.substr(0, length);
         }
         if (length == 0) return false; // Control characters and quotes end here too.
         inside.remove_prefix(length);

@@ -1,7 +1,9 @@
 // Writes one container's log.
 #include "writer.hpp"
 
+#include <algorithm>
 #include <limits>
+#include <malloc.h>
 #include <sys/vfs.h>
 
 namespace mydocker::json_file {
@@ -41,22 +43,26 @@ Status Writer::open_current() {
     file_ = std::move(*fd);
     size_ = static_cast<std::uint64_t>(status.st_size);
     half_line_ = false;
-    if (auto found = find_number(); !found) return found;
+    if (number_ == 0) {
+        if (auto found = find_number(); !found) return found;
+    } else if (size_ == 0) {
+        ++number_;
+    }
     return continue_current();
 }
 
 // Numbers go on from what is there already.
 Status Writer::find_number() {
+    number_ = 1;
+    // Most logs are new: nothing is listed then, which would cost the monitor memory for good.
+    const bool rotated = ::faccessat(directory_.get(), file_name(1).c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    if (size_ == 0 && !rotated) return {};
     // The two newest are enough.
     auto files =
         open_log_files(directory_.get(), path_, {.number = std::numeric_limits<std::uint64_t>::max()});
     if (!files) return fail(files);
-    if (files->empty()) {
-        number_ = std::max<std::uint64_t>(number_ + 1, 1);
-        return {};
-    }
     // The newest that holds something is the current one, or the one before it when that is empty.
-    number_ = std::max(number_, files->back().number + (size_ == 0 ? 1 : 0));
+    if (!files->empty()) number_ = files->back().number + (size_ == 0 ? 1 : 0);
     return {};
 }
 
@@ -84,13 +90,11 @@ Status Writer::check_space() const {
 
 // Files beyond max_files, which may have been larger when they were written.
 Status Writer::remove_too_old() {
-    const auto ages = list_ages(directory_.get(), path_);
-    if (!ages) return fail(ages);
-    for (const std::uint64_t age : *ages)
-        if (age >= limits_.max_files && ::unlinkat(directory_.get(), file_name(age).c_str(), 0) != 0 &&
-            errno != ENOENT)
-            return fail_errno(errno, "remove '" + path_of(age) + "'");
-    return {};
+    for (std::uint64_t age = limits_.max_files;; ++age) {
+        if (::unlinkat(directory_.get(), file_name(age).c_str(), 0) == 0) continue;
+        if (errno == ENOENT) return {};
+        return fail_errno(errno, "remove '" + path_of(age) + "'");
+    }
 }
 
 // Somebody may have emptied or deleted the file ("> container.log" is a habit): see what is there now.
@@ -116,15 +120,13 @@ Status Writer::rotate() {
     if (limits_.max_files == 1 && ::unlinkat(directory_.get(), kFileName, 0) != 0 && errno != ENOENT)
         return fail_errno(errno, "remove '" + path_of(0) + "'");
     file_.reset();
-    const std::uint64_t next = number_ + 1;
-    if (auto opened = open_current(); !opened) return opened;
-    number_ = std::max(number_, next);
-    return {};
+    return open_current();
 }
 
 Status Writer::write(std::span<const LogRecord> records) {
     buffer_.clear();
     if (auto fresh = refresh(); !fresh) return fresh;
+    reserve_for(records);
     if (half_line_) buffer_ = "\n";
     for (const LogRecord& record : records) {
         LogRecord piece = record;
@@ -137,6 +139,15 @@ Status Writer::write(std::span<const LogRecord> records) {
         } while (!rest.empty());
     }
     return put_out();
+}
+
+// At once what ordinary lines will take: growing step by step leaves twice as much memory touched.
+void Writer::reserve_for(std::span<const LogRecord> records) {
+    constexpr std::size_t kFields = 96;
+    std::size_t wanted = 0;
+    for (const LogRecord& record : records)
+        wanted += record.bytes.size() + kFields;
+    buffer_.reserve(std::min(wanted, kBuffer + kFields));
 }
 
 Status Writer::append(const LogRecord& record) {
@@ -180,8 +191,11 @@ Status Writer::put_out() {
 }
 
 void Writer::release_buffer() {
+    constexpr std::size_t kSmall = std::size_t{8} << 10U;
+    if (buffer_.capacity() <= kSmall) return;
     buffer_.clear();
     buffer_.shrink_to_fit();
+    (void)::malloc_trim(0); // The C library would keep it; whether it did give back does not matter.
 }
 
 Status Writer::close() {

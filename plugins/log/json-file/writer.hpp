@@ -38,6 +38,7 @@ class Writer final : public LogSink::Stream {
           path_(std::move(path)),
           limits_(limits) {}
 
+    void reserve_for(std::span<const LogRecord> records);
     [[nodiscard]] Status append(const LogRecord& record);
     [[nodiscard]] Status put_out();
     [[nodiscard]] Status open_current();

@@ -11,7 +11,7 @@ constexpr std::int64_t kMaxFiles = 10'000;
 
 } // namespace
 
-Result<std::unique_ptr<LogSink>> TextFile::open(Host host) {
+Result<std::unique_ptr<LogSink>> TextFile::open(const Host& host) {
     auto line = LineTemplate::parse(host.options().string("template"));
     if (!line) return fail(line, "option template");
     const std::int64_t max_files = host.options().integer("max_files");

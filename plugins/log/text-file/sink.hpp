@@ -18,7 +18,7 @@ inline constexpr std::array<OptionSpec, 3> kOptions{{
 class TextFile final : public LogSink {
   public:
     // Errors: invalid, naming the option.
-    [[nodiscard]] static Result<std::unique_ptr<LogSink>> open(Host host);
+    [[nodiscard]] static Result<std::unique_ptr<LogSink>> open(const Host& host);
 
     [[nodiscard]] Result<LogTraits> probe() override;
     [[nodiscard]] Result<std::unique_ptr<Stream>> open(const StreamInfo& info) override;

@@ -44,6 +44,8 @@ class TextStream final : public LogSink::Stream {
     // Errors: denied, no_space, io.
     [[nodiscard]] static Result<std::unique_ptr<TextStream>>
     open(const StreamInfo& info, const LineTemplate& line, const Limits& limits);
+    TextStream(const TextStream&) = delete;
+    TextStream& operator=(const TextStream&) = delete;
     ~TextStream() override;
 
     [[nodiscard]] Status write(std::span<const LogRecord> records);

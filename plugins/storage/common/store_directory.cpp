@@ -48,13 +48,23 @@ Result<int> StoreDirectory::open() {
 }
 
 Result<int> StoreDirectory::make() {
-    if (auto made = make_directory(AT_FDCWD, path_.c_str(), path_); !made) return fail(made);
-    const auto fd = open();
-    if (!fd) return fd;
-    // What things are moved out to comes first: where there is something to remove, it is there.
-    for (const char* name : {kRemoved, kLayers, kStaging, kWritable})
-        if (auto made = make_directory(*fd, name, path_of(name)); !made) return fail(made);
-    return fd;
+    // A probe in another process may take away an empty directory that it has made for itself.
+    constexpr int kTries = 10;
+    Status made;
+    for (int i = 0; i < kTries; ++i) {
+        if (made = make_directory(AT_FDCWD, path_.c_str(), path_); !made) return fail(made);
+        if (fd_ && !is_still_there(AT_FDCWD, path_, fd_.get())) fd_.reset();
+        if (const auto fd = open(); fd) {
+            // What things are moved out to comes first: where there is something to remove, it is there.
+            for (const char* name : {kRemoved, kLayers, kStaging, kWritable})
+                if (made) made = make_directory(*fd, name, path_of(name));
+            if (made) return fd;
+        } else {
+            made = fail(fd);
+        }
+        if (made.error().code != Code::not_found) break;
+    }
+    return fail(made);
 }
 
 Result<StoreDirectory::Lock> StoreDirectory::lock(Mode mode) {

@@ -1,18 +1,20 @@
 #include "probe.hpp"
 
-#include "common/store_directory.hpp"
 #include "mydocker/support/files.hpp"
+#include "storage/common/store_directory.hpp"
 
 #include <array>
 #include <cerrno>
 #include <cstdlib>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <string_view>
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
@@ -36,16 +38,16 @@ constexpr const char* kTrial = "probe";
     case NFS_SUPER_MAGIC:
         return "NFS, a network filesystem";
     case SMB_SUPER_MAGIC:
-    case 0xff534d42: // CIFS
-    case 0xfe534d42: // SMB2
+    case CIFS_SUPER_MAGIC:
+    case SMB2_SUPER_MAGIC:
         return "SMB, a network filesystem";
     case V9FS_MAGIC:
         return "9p, a network filesystem";
-    case 0x65735546: // FUSE, which linux/magic.h has only from 6.0 on
+    case FUSE_SUPER_MAGIC:
         return "FUSE";
     case MSDOS_SUPER_MAGIC:
         return "FAT";
-    case 0x61756673: // aufs
+    case 0x61756673: // aufs, which linux/magic.h does not have
         return "aufs, a union itself";
     default:
         return nullptr;
@@ -82,7 +84,8 @@ constexpr const char* kTrial = "probe";
 [[nodiscard]] Status try_upper(int trial, const std::string& path) {
     if (::fsetxattr(trial, kOpaque, "y", 1, 0) != 0) {
         const int error = errno;
-        if (error == EPERM) return unsupported("setting trusted extended attributes needs CAP_SYS_ADMIN", error);
+        if (error == EPERM)
+            return unsupported("setting trusted extended attributes needs CAP_SYS_ADMIN", error);
         return unsupported("the filesystem of '" + path + "' keeps no trusted extended attributes", error);
     }
     if (::mknodat(trial, "whiteout", S_IFCHR | 0600, 0) != 0) {
@@ -110,6 +113,21 @@ constexpr const char* kTrial = "probe";
     return tried;
 }
 
+// The same without a trial, for a directory that the driver has put writable layers into already.
+[[nodiscard]] Status look_at_filesystem(int directory, const std::string& path) {
+    if (::fgetxattr(directory, kOpaque, nullptr, 0) < 0 && errno == EOPNOTSUPP)
+        return unsupported("the filesystem of '" + path + "' keeps no trusted extended attributes",
+                           EOPNOTSUPP);
+    return check_types(directory, path);
+}
+
+[[nodiscard]] bool may_mount() {
+    __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+    std::array<__user_cap_data_struct, _LINUX_CAPABILITY_U32S_3> sets{};
+    return ::syscall(SYS_capget, &header, sets.data()) == 0 &&
+           (sets[0].effective & (1U << CAP_SYS_ADMIN)) != 0;
+}
+
 // Whether the running kernel is of the version or newer.
 [[nodiscard]] bool is_kernel_from(long major, long minor) {
     utsname host{};
@@ -131,16 +149,17 @@ bool has_lowerdir_append() {
 }
 
 Status probe_kernel() {
-    // A process that may not mount still may read; so both are asked for.
-    const auto known = files::read_file("/proc/filesystems", 1U << 16U);
+    // Known by now, and we may mount: the common case, at a thirtieth of the cost.
+    if (::access("/sys/module/overlay", F_OK) == 0 && may_mount()) return {};
     const UniqueFd context(::fsopen("overlay", FSOPEN_CLOEXEC)); // Loads the module, too.
     if (context) return {};
     const int error = errno;
     if (error == EPERM) return unsupported("mounting needs CAP_SYS_ADMIN", error);
     if (error == ENODEV) return unsupported("this kernel has no overlayfs (module overlay)", error);
-    if (error == ENOSYS && known && known->find("\toverlay\n") != std::string::npos) return {};
-    if (error == ENOSYS) return unsupported("this kernel lists no overlayfs (try modprobe overlay)");
-    return unsupported("the kernel refuses to set up a mount", error);
+    if (error != ENOSYS) return unsupported("the kernel refuses to set up a mount", error);
+    const auto known = files::read_file("/proc/filesystems", 1U << 16U);
+    if (known && known->find("\toverlay\n") != std::string::npos) return {};
+    return unsupported("this kernel lists no overlayfs (try modprobe overlay)");
 }
 
 Status probe_filesystem(const std::string& data_dir) {
@@ -149,7 +168,10 @@ Status probe_filesystem(const std::string& data_dir) {
     auto directory = files::open(data_dir, O_RDONLY | O_DIRECTORY);
     if (!directory) return fail(directory);
     auto tried = check_type(directory->get(), data_dir);
-    if (tried) tried = try_filesystem(directory->get(), data_dir);
+    const bool used = ::faccessat(directory->get(), storage::kWritable, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    if (tried)
+        tried = used ? look_at_filesystem(directory->get(), data_dir)
+                     : try_filesystem(directory->get(), data_dir);
     if (made == 0) (void)::rmdir(data_dir.c_str()); // Not empty: another process has begun to use it.
     return tried;
 }

@@ -1,0 +1,269 @@
+// Bad words on the command line, bad commands in the container, odd surroundings: an exact exit code, one
+// line that names the thing, nothing left behind, nothing on standard output.
+#include "support/engine_fixture.hpp"
+
+#include <fstream>
+#include <regex>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace mydocker::test {
+namespace {
+
+struct BadWords {
+    std::string name;
+    std::vector<std::string> words;
+    int code;
+    std::string pattern; // of standard error
+};
+
+std::ostream& operator<<(std::ostream& out, const BadWords& row) {
+    return out << row.name;
+}
+
+class CommandLine : public EngineTest, public ::testing::WithParamInterface<BadWords> {};
+
+TEST_P(CommandLine, IsRefusedInOneLine) {
+    const BadWords& row = GetParam();
+
+    const Outcome outcome = mydocker(row.words);
+
+    EXPECT_EQ(outcome.exit_code, row.code) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_TRUE(std::regex_search(outcome.err, std::regex(row.pattern))) << outcome.err;
+    EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+    EXPECT_TRUE(outcome.err.starts_with("mydocker: ")) << outcome.err;
+}
+
+std::vector<std::string> run_with(std::vector<std::string> flags) {
+    flags.insert(flags.begin(), {"run", "--rm"});
+    flags.insert(flags.end(), {"busybox", "true"});
+    return flags;
+}
+
+const std::vector<BadWords> kWords{
+    {"UnknownFlag", run_with({"--naem", "x"}), 125, "unknown flag --naem; did you mean --name\\?"},
+    {"UnknownShort", run_with({"-Z"}), 125, "unknown flag -Z"},
+    {"UnknownVerb", {"runn"}, 125, "unknown verb 'runn'; did you mean 'run'\\?"},
+    {"UnknownSubVerb", {"plugin", "lss"}, 125, "unknown verb 'plugin lss'; there are: ls, info"},
+    {"FlagWithoutValue", {"run", "--name"}, 125, "flag --name needs a value"},
+    {"NoImage", {"run", "--rm"}, 125, "run: needs an image name"},
+    {"MemoryZero", run_with({"-m", "0"}), 125, "memory: 0 is below the minimum 512k"},
+    {"MemoryNegative", run_with({"-m", "-1"}), 125, "memory: '-1' is no size"},
+    {"MemorySuffix", run_with({"-m", "5x"}), 125, "memory: '5x' is no size; write 512m or 2g"},
+    {"MemoryExponent", run_with({"-m", "1e9"}), 125, "memory: '1e9' is no size"},
+    {"MemoryHuge", run_with({"-m", "9999999999999g"}), 125, "memory: '?9999999999999g'? is "},
+    {"MemoryAboveMachine", run_with({"-m", "4000000g"}), 125, "above the machine's"},
+    {"MemoryBlankBefore", run_with({"-m", " 1m"}), 125, "memory: ' 1m' is no size"},
+    {"MemoryBlankBehind", run_with({"-m", "1m "}), 125, "memory: '1m ' is no size"},
+    {"MemoryTooSmall", run_with({"-m", "4095"}), 125, "memory: 4095 is below the minimum 512k"},
+    {"SharesOne", run_with({"-cpushare", "1"}), 125, "cpu shares must be 2…262144, not 1"},
+    {"SharesTooMany", run_with({"-cpushare", "262145"}), 125, "cpu shares must be 2…262144, not 262145"},
+    {"SharesWord", run_with({"-cpushare", "abc"}), 125, "cpu shares: 'abc' is no whole number"},
+    {"CpusetHalf", run_with({"-cpuset", "0-"}), 125, "cpuset"},
+    {"CpusetBackwards", run_with({"-cpuset", "7-3"}), 125, "cpuset"},
+    {"CpusetAbsent", run_with({"-cpuset", "999"}), 125, "cpuset.*CPU 999 does not exist"},
+    {"CpusetComma", run_with({"-cpuset", ","}), 125, "cpuset"},
+    {"NameEmpty", run_with({"--name", ""}), 125, "name"},
+    {"NameDash", run_with({"--name", "-x"}), 125, "name '-x'.*letters, digits"},
+    {"NameSlash", run_with({"--name", "a/b"}), 125, "name 'a/b'.*letters, digits"},
+    {"NameDots", run_with({"--name", ".."}), 125, "name '..'.*letters, digits"},
+    {"NameLong", run_with({"--name", std::string(254, 'n')}), 125, "253"},
+    {"NameForeign", run_with({"--name", "\xc3\xa9"}), 125, "letters, digits"},
+    {"NameNewline", run_with({"--name", "a\nb"}), 125, "letters, digits"},
+    {"EnvWithoutName", run_with({"-e", "=x"}), 125, "env: '=x' has no name"},
+    {"TerminalWithoutOne", run_with({"-t"}), 125, "-t needs a terminal on standard input; use -i alone"},
+    {"NetworkUnknown", run_with({"--network", "moon"}), 125,
+     "network: 'moon' is unknown; there are: none, host, container:NAME"},
+    {"NetworkOfNobody", run_with({"--network", "container:nobody"}), 125, "no container 'nobody'"},
+    {"WorkdirRelative", run_with({"-w", "tmp"}), 125, "workdir: 'tmp' is not absolute"},
+    {"ImageUnknown", {"run", "--rm", "no-such-image"}, 125, "no-such-image"},
+    {"ImageUpperCase", {"run", "--rm", "UPPER"}, 125, "'UPPER' is no image name"},
+    {"ImageDots", {"run", "--rm", "../x"}, 125, "is no image name"},
+    {"ImageDoubleSlash", {"run", "--rm", "a//b"}, 125, "is no image name"},
+    {"ImageDigest", {"run", "--rm", "a@sha256:xyz"}, 125, "is no image name"},
+    {"NoSuchContainer", {"stop", "nobody"}, 1, "stop: no container 'nobody'"},
+    {"NoSuchContainerLogs", {"logs", "nobody"}, 1, "logs: no container 'nobody'"},
+    {"NoSuchContainerWait", {"wait", "nobody"}, 1, "wait: no container 'nobody'"},
+    {"NoSuchContainerRm", {"rm", "nobody"}, 1, "rm: no container 'nobody'"},
+    {"NoSuchContainerStart", {"start", "nobody"}, 1, "start: no container 'nobody'"},
+    {"SignalUnknown", {"kill", "-s", "FOO", "nobody"}, 125, "'FOO' is no signal"},
+    {"SinceNonsense", {"logs", "--since", "noon", "nobody"}, 125, "since: 'noon' is no time"},
+    {"TailNonsense", {"logs", "--tail", "-1x", "nobody"}, 125, "tail: '-1x' is no whole number"},
+    {"Init", {"init"}, 1, "init: internal"},
+    {"StorageUnknown",
+     {"--storage-driver", "zfsx", "run", "--rm", "busybox", "true"},
+     125,
+     "'zfsx' not found.*there are: overlayfs, vfs"},
+    {"CgroupUnknown",
+     {"--cgroup-driver", "v9", "run", "--rm", "busybox", "true"},
+     125,
+     "'v9' not found.*there are: v1, v2"},
+    {"LogUnknown",
+     {"--log-driver", "tape", "run", "--rm", "busybox", "true"},
+     125,
+     "'tape' not found.*there are: json-file, text-file"},
+    {"ConfigMissing",
+     {"--config", "/nope.toml", "run", "--rm", "busybox", "true"},
+     125,
+     "config /nope.toml: .*No such file"},
+    {"ImportNothing", {"import", "/nope.tar", "x"}, 1, "/nope.tar"},
+    {"ImportBadName", {"import", "/nope.tar", "X"}, 125, "'X' is no image name"},
+    {"LoadNothing", {"load", "/nope.tar"}, 1, "/nope.tar"},
+};
+
+INSTANTIATE_TEST_SUITE_P(BadInput, CommandLine, ::testing::ValuesIn(kWords),
+                         [](const auto& each) { return each.param.name; });
+
+// --- the container's command ------------------------------------------------------------------------
+
+struct BadCommand {
+    std::string name;
+    std::string prepare; // a shell line in the container that makes the file
+    std::vector<std::string> command;
+    int code;
+    std::string pattern;
+};
+
+std::ostream& operator<<(std::ostream& out, const BadCommand& row) {
+    return out << row.name;
+}
+
+class ContainerCommand : public EngineTest, public ::testing::WithParamInterface<BadCommand> {};
+
+// The file is made by a first run of a container, the second start of the same writable layer meets it:
+// the command is the same, so the first run makes it through /bin/sh under another name.
+TEST_P(ContainerCommand, IsRefusedWithItsCause) {
+    const BadCommand& row = GetParam();
+    const TempDir rootfs;
+    ASSERT_EQ(test::run({"sh", "-c",
+                         "mkdir -p " + rootfs.path() + "/bin && cp /bin/busybox " + rootfs.path() +
+                             "/bin/busybox && cd " + rootfs.path() + " && { ln -s busybox bin/sh; " +
+                             (row.prepare.empty() ? ":" : row.prepare) +
+                             "; } && tar -cf image.tar --exclude=image.tar ."})
+                  .exit_code,
+              0);
+    const std::string image = "g-" + std::to_string(::getpid());
+    ASSERT_EQ(mydocker({"import", rootfs / "image.tar", image}).exit_code, 0);
+    std::vector<std::string> words{"run", "--rm", image};
+    words.insert(words.end(), row.command.begin(), row.command.end());
+
+    const Outcome outcome = mydocker(words);
+
+    EXPECT_EQ(outcome.exit_code, row.code) << outcome.err;
+    EXPECT_TRUE(std::regex_search(outcome.err, std::regex(row.pattern))) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_EQ(mydocker({"rmi", image}).exit_code, 0);
+}
+
+const std::vector<BadCommand> kCommands{
+    {"NotInPath", "", {"foo"}, 127, "foo.*not found.*PATH"},
+    {"NoSuchFile", "", {"/no/such"}, 127, "/no/such"},
+    {"Directory", "mkdir x", {"/x"}, 126, "/x.*directory"},
+    {"NotExecutable", "echo 'echo hi' >x; chmod 644 x", {"/x"}, 126, "/x.*not executable.*0?644"},
+    {"InterpreterMissing", "printf '#!/bin/bash\\n' >x; chmod 755 x", {"/x"}, 127, "/bin/bash"},
+    {"InterpreterIsDirectory", "printf '#!/bin\\n' >x; chmod 755 x", {"/x"}, 126, "/bin"},
+    {"WindowsLineEnds", "printf '#!/bin/bash\\r\\n' >x; chmod 755 x", {"/x"}, 127, "Windows line ends"},
+    {"NoInterpreterLine", "echo 'echo hi' >x; chmod 755 x", {"/x"}, 126, "not a program"},
+    {"TruncatedElf", "head -c 100 bin/busybox >x; chmod 755 x", {"/x"}, 126, "/x"},
+    {"OtherMachine",
+     "{ printf '\\177ELF\\002\\001\\001\\000\\000\\000\\000\\000\\000\\000\\000\\000\\002\\000\\267\\000'; "
+     "tail -c +21 bin/busybox; } >x; chmod 755 x",
+     {"/x"},
+     126,
+     "arm64|aarch64"},
+    {"LoaderMissing", "cp /usr/bin/env x; chmod 755 x", {"/x"}, 127, "loader /lib64/ld-linux-x86-64.so.2"},
+};
+
+INSTANTIATE_TEST_SUITE_P(BadInput, ContainerCommand, ::testing::ValuesIn(kCommands),
+                         [](const auto& each) { return each.param.name; });
+
+class Surroundings : public EngineTest {
+  protected:
+    [[nodiscard]] std::string line(const std::vector<std::string>& words) const {
+        std::string text;
+        for (const std::string& word : command(words))
+            text += "'" + word + "' ";
+        return text;
+    }
+};
+
+TEST_F(Surroundings, UserUnknown) {
+    const Outcome outcome = mydocker({"run", "--rm", "-u", "nobody-here", "busybox", "true"});
+
+    EXPECT_EQ(outcome.exit_code, 126);
+    EXPECT_NE(outcome.err.find("nobody-here"), std::string::npos) << outcome.err;
+}
+
+TEST_F(Surroundings, WorkingDirectoryIsAFile) {
+    const Outcome outcome = mydocker({"run", "--rm", "-w", "/etc/passwd", "busybox", "true"});
+
+    EXPECT_EQ(outcome.exit_code, 126);
+    EXPECT_NE(outcome.err.find("/etc/passwd"), std::string::npos) << outcome.err;
+}
+
+TEST_F(Surroundings, WorkingDirectoryIsNoWayOut) {
+    for (int fd = 3; fd < 20; ++fd) {
+        const Outcome outcome =
+            mydocker({"run", "--rm", "-w", "/proc/self/fd/" + std::to_string(fd), "busybox", "pwd"});
+        EXPECT_NE(outcome.exit_code, 0) << fd << outcome.out;
+    }
+}
+
+TEST_F(Surroundings, TooManyArguments) {
+    std::vector<std::string> words{"run", "--rm", "busybox", "true"};
+    words.resize(words.size() + 15, std::string(120'000, 'x'));
+
+    const Outcome outcome = mydocker(words);
+
+    EXPECT_TRUE(outcome.exit_code == 126 || outcome.exit_code == 0) << outcome.err;
+}
+
+TEST_F(Surroundings, ClosedStandardDescriptors) {
+    const Outcome outcome =
+        test::run({"sh", "-c", line({"run", "--rm", "busybox", "true"}) + "<&- >&- 2>&-; echo $?"});
+
+    EXPECT_EQ(outcome.out, "0\n");
+}
+
+TEST_F(Surroundings, OddMaskAndSignalsAndDirectory) {
+    const Outcome outcome = test::run(
+        {"bash", "-c",
+         "trap '' CHLD TERM HUP; umask 777; d=$(mktemp -d); chmod 700 $d; cd $d; rmdir $d; unset HOME; "
+         "TZ=Moon/Base LC_ALL=xx " +
+             line({"run", "--rm", "busybox", "sh", "-c", "umask; kill -TERM $$; sleep 1; echo survived"})});
+
+    EXPECT_EQ(outcome.out, "0022\n") << outcome.err; // Not survived: signals are at their defaults inside.
+}
+
+TEST_F(Surroundings, InheritedDescriptorsStayOutside) {
+    const Outcome outcome =
+        test::run({"bash", "-c",
+                   "for i in $(seq 10 60); do eval \"exec $i</etc/passwd\"; done; " +
+                       line({"run", "--rm", "busybox", "sh", "-c", "ls /proc/self/fd | wc -l"})});
+
+    EXPECT_EQ(outcome.out, "4\n") << outcome.err; // 0, 1, 2 and the directory that ls reads.
+}
+
+TEST_F(Surroundings, NotRoot) {
+    const Outcome outcome =
+        test::run({"setpriv", "--reuid", "65534", "--clear-groups", stage() + "/bin/mydocker", "--root",
+                   "/nonexistent/x", "run", "busybox", "true"});
+
+    EXPECT_EQ(outcome.exit_code, 125);
+    EXPECT_NE(outcome.err.find("root"), std::string::npos) << outcome.err;
+}
+
+TEST_F(Surroundings, ReadOnlyRoot) {
+    const TempDir directory;
+    const Outcome outcome =
+        test::run({"unshare", "-m", "sh", "-c",
+                   "mount -t tmpfs -o ro t " + directory.path() + " && " + stage() + "/bin/mydocker --root " +
+                       directory.path() + "/r --run-root " + (directory / "s") + " run --rm busybox true"});
+
+    EXPECT_EQ(outcome.exit_code, 125);
+    EXPECT_NE(outcome.err.find("Read-only file system (EROFS)"), std::string::npos) << outcome.err;
+}
+
+} // namespace
+} // namespace mydocker::test

@@ -1,0 +1,38 @@
+# Unit tests and those of the wire. Most stand in one program; those that look into a driver have that
+# driver's sources compiled in, and those of privileged call order link the recording double.
+include(${CMAKE_CURRENT_SOURCE_DIR}/abi/fixtures.cmake)
+
+file(GLOB UNIT_SOURCES CONFIGURE_DEPENDS unit/*_test.cpp)
+file(GLOB UNIT_FAKE CONFIGURE_DEPENDS unit/init_order*_test.cpp unit/mount_test.cpp)
+file(GLOB UNIT_DRIVERS CONFIGURE_DEPENDS unit/log_*_test.cpp unit/state_*_test.cpp unit/cgroup_*_test.cpp)
+list(REMOVE_ITEM UNIT_SOURCES ${UNIT_FAKE} ${UNIT_DRIVERS})
+file(GLOB TEST_SUPPORT_EXTRA CONFIGURE_DEPENDS support/image_support.cpp support/launch_support.cpp)
+
+mydocker_test(unit_core LABEL unit SOURCES ${UNIT_SOURCES} layering_test.cpp ${TEST_SUPPORT_EXTRA}
+  LINK mydocker_cli mydocker_init_stages)
+target_compile_definitions(unit_core PRIVATE MYDOCKER_FIXTURE_DIR="${MYDOCKER_FIXTURE_DIR}")
+add_dependencies(unit_core ${MYDOCKER_FIXTURES} seccomp_gen)
+
+if(UNIT_FAKE)
+  mydocker_test(unit_call_order LABEL unit SYS fake SOURCES ${UNIT_FAKE} LINK mydocker_init_stages mydocker_runtime mydocker_base)
+endif()
+
+function(mydocker_driver_test name driver)
+  file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/unit/${name}_test.cpp)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/plugins/${driver}/*.cpp)
+  mydocker_test(unit_${name} LABEL unit SOURCES ${tests} ${sources} LINK ${ARGN})
+  get_filename_component(kind_dir ${CMAKE_SOURCE_DIR}/plugins/${driver} DIRECTORY)
+  target_include_directories(unit_${name} PRIVATE ${CMAKE_SOURCE_DIR} ${kind_dir})
+endfunction()
+mydocker_driver_test(log_json log/json-file)
+find_package(Boost REQUIRED COMPONENTS log thread filesystem)
+mydocker_driver_test(log_text log/text-file Boost::log Boost::thread Boost::filesystem)
+mydocker_driver_test(state_json_file state/json-file)
+mydocker_driver_test(cgroup_units cgroup/common)
+file(GLOB CGROUP_PURE CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/plugins/cgroup/v2/device*.cpp)
+target_sources(unit_cgroup_units PRIVATE ${CGROUP_PURE})
+
+file(GLOB ABI_SOURCES CONFIGURE_DEPENDS abi/*_test.cpp)
+mydocker_test(abi_wire LABEL unit SOURCES ${ABI_SOURCES} LINK mydocker_plugin mydocker_base)
+target_compile_definitions(abi_wire PRIVATE MYDOCKER_FIXTURE_DIR="${MYDOCKER_FIXTURE_DIR}")
+add_dependencies(abi_wire ${MYDOCKER_FIXTURES})
