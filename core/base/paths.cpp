@@ -106,10 +106,6 @@ std::string content(const Roots& roots) {
     return roots.root + "/content";
 }
 
-std::string seccomp_cache(const Roots& roots) {
-    return roots.root + "/cache/seccomp";
-}
-
 std::string containers(const Roots& roots) {
     return roots.root + "/containers";
 }

@@ -6,7 +6,6 @@
 //   ├── storage/<driver>/           a storage driver's data
 //   ├── state/<store>/              a state store's data
 //   ├── cgroup/<backend>/  log/<sink>/      data of the other kinds, if they keep any
-//   ├── cache/seccomp/              compiled filters, by key
 //   └── containers/<id>/            a bundle
 //       ├── config.json             OCI runtime configuration
 //       ├── rootfs.json             the mounts of the root filesystem
@@ -36,7 +35,6 @@ struct Roots {
 inline constexpr std::string_view kMarker = ".mydocker";
 
 [[nodiscard]] std::string content(const Roots& roots);
-[[nodiscard]] std::string seccomp_cache(const Roots& roots);
 [[nodiscard]] std::string containers(const Roots& roots);
 [[nodiscard]] std::string bundle(const Roots& roots, const ContainerId& id);
 [[nodiscard]] std::string logs(const Roots& roots, const ContainerId& id);

@@ -318,6 +318,8 @@ RunResult start(Engine& engine, const ContainerId& id, Attach attach) {
     auto spec = runtime::parse_config_json(*config);
     if (!spec) return give_up(fail(spec, "'" + bundle + "/config.json'").error());
     draft.birth.spec = std::move(*spec);
+    if (auto renewed = renew_network(engine, record, draft.birth.spec); !renewed)
+        return give_up(renewed.error());
     if (auto described = describe_rootfs(engine, record, draft.birth); !described)
         return give_up(described.error());
 

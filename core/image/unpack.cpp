@@ -3,10 +3,11 @@
 #include "image/entry_path.hpp"
 #include "image/entry_writer.hpp"
 #include "image/layer_tree.hpp"
+#include "image/prefetch.hpp"
 #include "image/tar_reader.hpp"
 
 #include <cerrno>
-#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 namespace mydocker::image {
@@ -49,19 +50,29 @@ Result<Meaning> meaning_of(std::string path) {
     return Meaning{Role::whiteout, std::move(target)};
 }
 
+// Below this size of a blob a thread costs more than it gains.
+constexpr std::uint64_t kWorthAThread = std::uint64_t{4} << 20U;
+
 // The stream of one layer: the blob from its beginning, decompressed and hashed.
 class LayerStream {
   public:
-    LayerStream(int blob_fd, const GrowthLimits& limits)
+    LayerStream(int blob_fd, std::uint64_t size, const GrowthLimits& limits)
         : file_(blob_fd, "layer"),
           plain_(file_, limits),
-          hashed_(plain_, [this](std::string_view bytes) {
-              hasher_.update(bytes);
-              return Status{};
-          }) {}
-    [[nodiscard]] ByteSource& source() { return hashed_; }
+          hashed_(plain_,
+                  [this](std::string_view bytes) {
+                      hasher_.update(bytes);
+                      return Status{};
+                  }),
+          ahead_(hashed_),
+          use_thread_(size >= kWorthAThread) {}
+    [[nodiscard]] ByteSource& source() {
+        if (use_thread_) return ahead_;
+        return hashed_;
+    }
+    // Reads to the end; what is behind the trailer counts for the digest.
     [[nodiscard]] Result<Digest> finish() {
-        if (auto drained = drain(hashed_); !drained) return fail(drained);
+        if (auto drained = drain(source()); !drained) return fail(drained);
         return hasher_.finish();
     }
 
@@ -70,15 +81,18 @@ class LayerStream {
     FdSource file_;
     Decompressor plain_;
     ObservedSource hashed_;
+    PrefetchSource ahead_; // last: it is gone before what it reads from
+    bool use_thread_;
 };
 
 using EntryVisitor = std::function<Status(TarReader&, const TarEntry&, const Meaning&)>;
 
 // Walks the entries of the blob; returns the digest of the uncompressed stream.
 Result<Digest> walk_layer(const UnpackRequest& request, std::uint64_t& entries, const EntryVisitor& visit) {
-    if (::lseek(request.blob_fd, 0, SEEK_SET) < 0 && errno != ESPIPE)
-        return fail_errno(errno, "rewind the layer");
-    LayerStream stream(request.blob_fd, request.limits.growth);
+    if (::lseek(request.blob_fd, 0, SEEK_SET) < 0) return fail_errno(errno, "rewind the layer");
+    struct stat status{};
+    if (::fstat(request.blob_fd, &status) != 0) return fail_errno(errno, "look at the layer");
+    LayerStream stream(request.blob_fd, static_cast<std::uint64_t>(status.st_size), request.limits.growth);
     // Layers without a trailer exist; the diff id proves that they are whole.
     TarReader reader(stream.source(), request.diff_id.empty() ? Trailer::required : Trailer::optional);
     entries = 0;

@@ -28,7 +28,7 @@ struct UnpackLimits {
 };
 
 struct UnpackRequest {
-    int blob_fd = -1;    // at its beginning
+    int blob_fd = -1;    // a regular file; read from its beginning
     std::string staging; // absolute; reachable by nobody else
     Whiteouts form = Whiteouts::overlay;
     Digest diff_id; // what the uncompressed stream must hash to; empty: anything

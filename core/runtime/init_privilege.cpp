@@ -58,7 +58,13 @@ Status load_filter_as_admin(const Init& init) {
     return sys::seccomp_load(init.plan.seccomp, 0);
 }
 
-Status set_capabilities(const PlannedCapabilities& wanted) {
+Status set_capabilities(PlannedCapabilities wanted, std::uint32_t uid) {
+    // The exec leaves a user who is not root the ambient ones alone. They go now, so that directory and
+    // command are looked up with the user's rights and no more.
+    if (uid != 0) {
+        wanted.effective &= wanted.ambient;
+        wanted.permitted &= wanted.ambient;
+    }
     auto set = sys::capset({wanted.effective, wanted.permitted, wanted.inheritable});
     if (!set && set.error().sys_errno == EPERM)
         return fail(set, "the container is to have capabilities that we do not have ourselves");
@@ -100,7 +106,7 @@ Status drop_privilege(Init& init) {
     if (auto done = drop_bounding(init.plan.capabilities.bounding); !done) return done;
     if (auto done = set_ids(init.identity); !done) return done;
     if (auto done = load_filter_as_admin(init); !done) return done;
-    if (auto done = set_capabilities(init.plan.capabilities); !done) return done;
+    if (auto done = set_capabilities(init.plan.capabilities, init.identity.uid); !done) return done;
     if (init.plan.no_new_privileges) {
         if (auto done = sys::prctl(PR_SET_NO_NEW_PRIVS, 1); !done) return fail(done, "no_new_privileges");
     }

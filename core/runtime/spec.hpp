@@ -128,7 +128,10 @@ struct ContainerSpec {
 [[nodiscard]] std::string to_config_json(const ContainerSpec& spec);
 [[nodiscard]] std::string to_rootfs_json(const std::vector<Mount>& rootfs);
 
-// Errors: corrupt or invalid, naming the member ("linux.resources.memory.limit").
+// Errors: corrupt or invalid, naming the member ("linux.resources.memory.limit"); unsupported, when something
+// is asked for that this version cannot give (unknown members are ignored, as the specification says).
+// A config.json without linux.seccomp is unconfined, unless its annotation "io.mydocker.seccomp" says
+// "builtin"; rlimits that are not required are listed in "io.mydocker.rlimits.best_effort".
 [[nodiscard]] Result<ContainerSpec> parse_config_json(std::string_view text);
 [[nodiscard]] Result<std::vector<Mount>> parse_rootfs_json(std::string_view text);
 

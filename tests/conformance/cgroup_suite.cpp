@@ -2,6 +2,9 @@
 // cgroup_limits_suite.cpp; what is done to processes: cgroup_processes_suite.cpp. Face only.
 #include "conformance/cgroup_fixture.hpp"
 
+// The limits that a case does not name are absent: that is meant.
+#pragma GCC diagnostic ignored "-Wmissing-field-initializers"
+
 #include <algorithm>
 #include <csignal>
 #include <fcntl.h>
@@ -39,7 +42,9 @@ TEST_P(CgroupLife, ProbedMountsAreReadOnlyAndBelowSysFsCgroup) {
         EXPECT_NE(mount.flags & MS_RDONLY, 0U) << mount.target;
         EXPECT_FALSE(mount.type.empty());
     }
-    if (!traits().mounts.empty()) EXPECT_EQ(traits().mounts.front().target, "/sys/fs/cgroup");
+    if (!traits().mounts.empty()) {
+        EXPECT_EQ(traits().mounts.front().target, "/sys/fs/cgroup");
+    }
 }
 
 TEST_P(CgroupLife, LocateTouchesNothing) {
@@ -205,7 +210,9 @@ TEST_P(CgroupEntering, WaysInAreOneKindAndCloseOnExec) {
 
     EXPECT_EQ(static_cast<bool>(entry->directory), entry->joins.empty());
     EXPECT_EQ(static_cast<bool>(entry->directory), traits().entry_at_clone);
-    if (entry->directory) EXPECT_NE(::fcntl(entry->directory.get(), F_GETFD) & FD_CLOEXEC, 0);
+    if (entry->directory) {
+        EXPECT_NE(::fcntl(entry->directory.get(), F_GETFD) & FD_CLOEXEC, 0);
+    }
     for (const UniqueFd& fd : entry->joins)
         EXPECT_NE(::fcntl(fd.get(), F_GETFD) & FD_CLOEXEC, 0);
 }
@@ -338,7 +345,11 @@ TEST_P(CgroupSharing, HalfMadeIsMadeWholeOrRemoved) {
         ::kill(maker.pid(), SIGKILL);
         (void)maker.wait();
 
-        if (round % 2 == 0) EXPECT_EQ(words(backend().create(locator, {})), "ok");
+        if (round % 2 == 0) {
+
+            EXPECT_EQ(words(backend().create(locator, {})), "ok");
+
+        }
         EXPECT_EQ(words(backend().remove(locator)), "ok");
         EXPECT_TRUE(listed().empty());
     }

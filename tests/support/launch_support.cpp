@@ -29,7 +29,7 @@ using runtime::NamespaceKind;
 constexpr const char* kNames[] = {
     "sh",   "true",  "false", "cat",   "echo",   "ls",       "id",    "mount",    "stat", "tty",  "env",
     "pwd",  "sleep", "grep",  "mkdir", "touch",  "hostname", "stty",  "readlink", "head", "test", "printf",
-    "kill", "ip",    "dd",    "wc",    "sysctl", "umask",    "chmod", "sort",     "tr",   "mknod"};
+    "kill", "ip",    "dd",    "wc",    "sysctl", "cut",      "chmod", "sort",     "tr",   "mknod"};
 
 void link_busybox(const std::string& root) {
     (void)files::make_directories(root + "/bin", 0755);

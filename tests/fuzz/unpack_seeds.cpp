@@ -1,0 +1,42 @@
+// Writes the seeds of unpack_fuzz into a directory: one archive for each feature of the reader.
+// usage: unpack_seeds DIRECTORY
+#include "support/image_support.hpp"
+#include "support/tar_writer.hpp"
+
+#include <string>
+#include <vector>
+
+int main(int count, char** words) {
+    using mydocker::test::TarWriter;
+    if (count != 2) return 125;
+    const std::string ordinary =
+        TarWriter().directory("d").file("d/f", "content").symlink("l", "d").hard_link("h", "d/f").finish();
+    const std::vector<std::string> seeds = {
+        ordinary,
+        mydocker::test::gzip(ordinary),
+        mydocker::test::zstd(ordinary),
+        TarWriter().directory("d").file("d/.wh.x", "").file("d/.wh..wh..opq", "").finish(),
+        TarWriter().file(".wh.a", "").directory("a").file("a/b", "").finish(),
+        TarWriter()
+            .add({.path = "x", .pax = {{"path", "y"}, {"mtime", "1.5"}, {"SCHILY.xattr.user.k", "v"}}})
+            .finish(),
+        TarWriter().add({.path = "L", .type = 'L', .content = "long"}).file("x", "").finish(),
+        TarWriter()
+            .add({.path = "s", .content = "ab", .pax = {{"GNU.sparse.size", "9"}, {"GNU.sparse.map", "4,2"}}})
+            .finish(),
+        TarWriter()
+            .add({.path = "s",
+                  .content = "1\n4\n2\n" + std::string(506, '\0') + "ab",
+                  .pax = {{"GNU.sparse.major", "1"}, {"GNU.sparse.name", "s"}, {"GNU.sparse.realsize", "9"}}})
+            .finish(),
+        TarWriter().add({.path = "s", .type = 'S'}).finish(),
+        TarWriter()
+            .add({.path = "n", .type = '3', .device_major = 1, .device_minor = 3})
+            .add({.path = "p", .type = '6'})
+            .finish(),
+    };
+    for (std::size_t i = 0; i < seeds.size(); ++i)
+        mydocker::test::write_file(std::string(words[1]) + "/seed" + std::to_string(i),
+                                   std::string(1, static_cast<char>(i % 3)) + seeds[i]);
+    return 0;
+}
