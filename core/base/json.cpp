@@ -42,7 +42,7 @@ class TrackedIterator {
 // last read is left out: it is the input's text, not ours.
 std::string reason_of(std::string_view message) {
     const std::size_t dash = message.find(" - ");
-    std::string_view reason = dash == std::string_view::npos ? message : message.substr(dash + 3);
+    const std::string_view reason = dash == std::string_view::npos ? message : message.substr(dash + 3);
     const std::size_t expected = reason.rfind("; expected ");
     std::string text(reason.substr(0, std::min(reason.find("; last read"), expected)));
     if (expected != std::string_view::npos) text += "; " + std::string(reason.substr(expected + 2));
@@ -84,6 +84,7 @@ class Builder {
     Builder(std::string_view text, const Limits& limits)
         : limits_(limits),
           start_(text.data()),
+          end_(text.data() + text.size()),
           furthest_(text.data()) {}
 
     bool null() { return add(Value{}); }
@@ -118,7 +119,8 @@ class Builder {
         return false;
     }
 
-    [[nodiscard]] const char** furthest() { return &furthest_; }
+    [[nodiscard]] TrackedIterator begin() { return {start_, &furthest_}; }
+    [[nodiscard]] TrackedIterator end() { return {end_, &furthest_}; }
     [[nodiscard]] Result<Value> take() {
         if (error_) return std::unexpected<Error>(std::move(*error_));
         return std::move(root_);
@@ -165,6 +167,7 @@ class Builder {
 
     Limits limits_;
     const char* start_;
+    const char* end_;
     const char* furthest_;
     std::size_t values_ = 0;
     std::vector<Open> open_;
@@ -207,9 +210,7 @@ Result<Value> parse(std::string_view text, Limits limits) {
                                        std::to_string(limits.bytes) + " allowed");
     Builder builder(text, limits);
     try {
-        const TrackedIterator begin(text.data(), builder.furthest());
-        const TrackedIterator end(text.data() + text.size(), builder.furthest());
-        if (!nlohmann::json::sax_parse(begin, end, &builder)) {
+        if (!nlohmann::json::sax_parse(builder.begin(), builder.end(), &builder)) {
             auto failed = builder.take();
             if (!failed) return failed;
             return fail(Code::internal, "JSON reader stopped without a reason");

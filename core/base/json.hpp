@@ -24,6 +24,8 @@ using Object = std::vector<std::pair<std::string, Value>>;
 class Value {
   public:
     Value() = default; // null
+    // Implicit, so that values are written as they look: value.set("pid", 7).
+    // NOLINTBEGIN(google-explicit-constructor)
     Value(bool value) : data_(value) {}
     Value(std::int64_t value) : data_(value) {}
     Value(std::uint64_t value) : data_(value) {}
@@ -35,6 +37,7 @@ class Value {
     Value(const char* value) : data_(std::string(value)) {}
     Value(Array value) : data_(std::move(value)) {}
     Value(Object value) : data_(std::move(value)) {}
+    // NOLINTEND(google-explicit-constructor)
 
     [[nodiscard]] bool is_null() const { return std::holds_alternative<std::monostate>(data_); }
     [[nodiscard]] const bool* if_bool() const { return std::get_if<bool>(&data_); }

@@ -64,7 +64,7 @@ Status claim(int directory, const std::string& path) {
     return {};
 }
 
-Status make_root(const std::string& path) {
+Status make_root(const std::string& path, std::initializer_list<const char*> rooms) {
     if (path.empty() || path.front() != '/')
         return fail(Code::invalid, "use directory " + quoted(path) + ", which is no absolute path");
     if (auto made = files::make_directories(path, kRootMode); !made) return made;
@@ -76,6 +76,10 @@ Status make_root(const std::string& path) {
         return fail(Code::denied, "use directory " + quoted(path) + ", which belongs to user " +
                                       std::to_string(status->st_uid));
     if (auto claimed = claim(directory->get(), path); !claimed) return claimed;
+    for (const char* room : rooms)
+        if (auto made = sys::mkdirat(directory->get(), room, kRootMode);
+            !made && made.error().sys_errno != EEXIST)
+            return made;
     if ((status->st_mode & kPermissions) == kRootMode) return {};
     // Set-user-id files in layers must not be within other users' reach (CVE-2021-41091).
     return sys::fchmod(directory->get(), kRootMode);
@@ -139,8 +143,10 @@ std::string driver_run(const Roots& roots, std::string_view kind, std::string_vi
 }
 
 Status make_roots(const Roots& roots) {
-    if (auto made = make_root(roots.root); !made) return fail(made, "root");
-    if (auto made = make_root(roots.run_root); !made) return fail(made, "run root");
+    if (auto made = make_root(roots.root, {"storage", "state", "cgroup", "log", "containers"}); !made)
+        return fail(made, "root");
+    if (auto made = make_root(roots.run_root, {"storage", "state", "cgroup", "log"}); !made)
+        return fail(made, "run root");
     return {};
 }
 

@@ -128,7 +128,10 @@ Result<engine::Engine*> Session::engine(Privilege privilege) {
     setup.installation = *installation_;
     setup.diagnostics = &diagnostics_;
     setup.global_arguments = global_arguments(flags_);
-    engine_ = std::make_unique<engine::Engine>(std::move(setup));
+    auto engine = std::make_unique<engine::Engine>(std::move(setup));
+    if (privilege == Privilege::root)
+        if (auto made = engine->make_roots(); !made) return fail(made);
+    engine_ = std::move(engine);
     return engine_.get();
 }
 

@@ -125,7 +125,6 @@ class Load final : public Verb {
             return usage("needs an archive, or one on standard input");
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        if (auto made = (*engine)->make_roots(); !made) return fail(made);
         auto store = (*engine)->images();
         if (!store) return fail(store);
         auto report = image::load(**store, source, engine::unpack_limits(**engine).growth);
@@ -148,7 +147,6 @@ class Import final : public Verb {
         if (!name) return usage(name.error().text);
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        if (auto made = (*engine)->make_roots(); !made) return fail(made);
         auto store = (*engine)->images();
         if (!store) return fail(store);
         image::ImportRequest request;

@@ -44,7 +44,7 @@ struct Config {
     Value<std::string> root{.value = "/var/lib/mydocker", .origin = {}};
     Value<std::string> run_root{.value = "/run/mydocker", .origin = {}};
     // Looked through before the directory of the installation.
-    Value<std::vector<std::string>> plugin_dirs{.value = {"/usr/local/lib/mydocker/plugins"}, .origin = {}};
+    Value<std::vector<std::string>> plugin_dirs;
 
     Value<std::string> storage_driver{.value = "auto", .origin = {}};
     Value<std::string> cgroup_driver{.value = "auto", .origin = {}};
@@ -53,7 +53,7 @@ struct Config {
 
     // What "auto" tries, in this order: the first whose probe passes is taken.
     Value<std::vector<std::string>> storage_candidates{.value = {"overlayfs", "vfs"}, .origin = {}};
-    Value<std::vector<std::string>> cgroup_candidates{.value = {"v2", "v1"}, .origin = {}};
+    Value<std::vector<std::string>> cgroup_candidates{.value = {"v1", "v2"}, .origin = {}};
 
     Value<std::string> default_image{.value = "busybox", .origin = {}}; // [run]
     Value<bool> create_bind_sources{.value = true, .origin = {}};       // [run]

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::string_view kAuto = "auto";
 
-std::vector<std::string> plugin_directories(const EngineSetup& setup) {
+std::vector<std::string> directories_of(const EngineSetup& setup) {
     std::vector<std::string> directories = setup.config.plugin_dirs.value;
     directories.push_back(setup.installation.plugins);
     return directories;
@@ -39,7 +39,8 @@ config::RawOptions with_own(config::RawOptions given, const std::map<std::string
 Engine::Engine(EngineSetup setup)
     : setup_(std::move(setup)),
       roots_{setup_.config.root.value, setup_.config.run_root.value},
-      plugins_({plugin_directories(setup_)}, plugin_messages(*setup_.diagnostics)) {}
+      plugin_directories_(directories_of(setup_)),
+      plugins_({plugin_directories_}, plugin_messages(*setup_.diagnostics)) {}
 
 Status Engine::make_roots() {
     return paths::make_roots(roots_);

@@ -56,6 +56,7 @@ class Engine {
     [[nodiscard]] diag::Diagnostics& diagnostics() { return *setup_.diagnostics; }
     [[nodiscard]] const std::vector<std::string>& global_arguments() const { return setup_.global_arguments; }
     [[nodiscard]] plugin::PluginHost& plugins() { return plugins_; }
+    [[nodiscard]] const std::vector<std::string>& plugin_directories() const { return plugin_directories_; }
 
     // Makes the roots; needed once before anything is written. Errors: denied, no_space.
     [[nodiscard]] Status make_roots();
@@ -93,6 +94,7 @@ class Engine {
 
     EngineSetup setup_;
     paths::Roots roots_;
+    std::vector<std::string> plugin_directories_;
     plugin::PluginHost plugins_;
     std::map<std::string, std::unique_ptr<StorageDriver>> storage_;
     std::map<std::string, std::unique_ptr<CgroupBackend>> cgroup_;

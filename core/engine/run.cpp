@@ -34,11 +34,6 @@ Status check_privilege() {
     return {};
 }
 
-Status prepare_host(Engine& engine) {
-    if (auto able = check_privilege(); !able) return able;
-    return engine.make_roots();
-}
-
 // What is known of a container before it exists.
 struct Draft {
     Loaded container;
@@ -267,7 +262,7 @@ RunResult let_run(Engine& engine, Draft& draft, Baton baton, Attach attach) {
 } // namespace
 
 Result<ContainerRecord> create(Engine& engine, const CreateRequest& request) {
-    if (auto made = prepare_host(engine); !made) return fail(made);
+    if (auto able = check_privilege(); !able) return fail(able);
     auto id = paths::make_id();
     if (!id) return fail(id);
     auto baton = Baton::take(engine.roots(), *id);
@@ -284,7 +279,7 @@ Result<ContainerRecord> create(Engine& engine, const CreateRequest& request) {
 }
 
 RunResult run(Engine& engine, const CreateRequest& request, Attach attach) {
-    if (auto made = prepare_host(engine); !made) return run_error(made.error());
+    if (auto able = check_privilege(); !able) return run_error(able.error());
     auto id = paths::make_id();
     if (!id) return run_error(id.error());
     auto baton = Baton::take(engine.roots(), *id);
@@ -298,7 +293,7 @@ RunResult run(Engine& engine, const CreateRequest& request, Attach attach) {
 }
 
 RunResult start(Engine& engine, const ContainerId& id, Attach attach) {
-    if (auto made = prepare_host(engine); !made) return run_error(made.error());
+    if (auto able = check_privilege(); !able) return run_error(able.error());
     auto baton = Baton::take(engine.roots(), id);
     if (!baton && baton.error().code == Code::busy)
         return run_error({Code::conflict, 0, "container '" + paths::short_id(id) + "' is running already"});

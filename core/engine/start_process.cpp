@@ -64,7 +64,7 @@ Result<SinkPlan> sink_plan(Context& context) {
     if (!options) return fail(options);
     SinkPlan sink;
     sink.driver = record.drivers.log;
-    sink.plugin_dirs = engine.config().plugin_dirs.value;
+    sink.plugin_dirs = engine.plugin_directories();
     sink.data_dir = paths::driver_data(engine.roots(), "log", record.drivers.log);
     sink.run_dir = paths::driver_run(engine.roots(), "log", record.drivers.log);
     sink.options = std::move(*options);

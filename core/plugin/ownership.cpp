@@ -17,14 +17,22 @@ Result<struct stat> lstat_of(const std::string& path) {
     return status;
 }
 
+enum class Place { on_the_way, last };
+
+// Who may write to a sticky directory may add to it, but neither rename nor remove what is root's: as a
+// directory on the way to a component that is root's, it is as good as one for root alone.
+bool is_safe_on_the_way(const struct stat& status, Place place) {
+    return place == Place::on_the_way && S_ISDIR(status.st_mode) && (status.st_mode & S_ISVTX) != 0;
+}
+
 // `what`: "directory", "plugin". Root is always trusted; the caller itself when it is not root.
-Status check_one(const struct stat& status, std::string_view what, const std::string& path) {
+Status check_one(const struct stat& status, std::string_view what, const std::string& path, Place place) {
     const std::string named = std::string(what) + " '" + path + "'";
     if (status.st_uid != 0 && status.st_uid != ::geteuid())
         return fail(Code::denied, named + " belongs to uid " + std::to_string(status.st_uid) +
                                       ", who could replace what is loaded from it; chown it to root");
     if (S_ISLNK(status.st_mode)) return {}; // A link has no mode; who may change it, its directory says.
-    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0)
+    if ((status.st_mode & (S_IWGRP | S_IWOTH)) != 0 && !is_safe_on_the_way(status, place))
         return fail(
             Code::denied,
             named + " is writable by " +
@@ -66,7 +74,12 @@ class Walk {
     [[nodiscard]] Status check(const std::string& path) {
         auto status = lstat_of(path);
         if (!status) return fail(status);
-        return check_one(*status, "directory", path);
+        return check_one(*status, "directory", path, place());
+    }
+
+    // Whether something comes behind the component that was just taken.
+    [[nodiscard]] Place place() const {
+        return rest_.find_first_not_of("/.") == std::string::npos ? Place::last : Place::on_the_way;
     }
 
     [[nodiscard]] Status step(const std::string& name) {
@@ -78,7 +91,8 @@ class Walk {
         const std::string path = at_ + "/" + name;
         auto status = lstat_of(path);
         if (!status) return fail(status);
-        if (auto good = check_one(*status, S_ISLNK(status->st_mode) ? "link" : "directory", path); !good)
+        if (auto good = check_one(*status, S_ISLNK(status->st_mode) ? "link" : "directory", path, place());
+            !good)
             return good;
         if (S_ISDIR(status->st_mode)) {
             at_ = path;
@@ -109,7 +123,7 @@ Status check_file_ownership(const std::string& path) {
     if (!status) return fail(status);
     if (S_ISLNK(status->st_mode))
         return fail(Code::denied, "plugin '" + path + "' is a symbolic link; put the file itself there");
-    return check_one(*status, "plugin", path);
+    return check_one(*status, "plugin", path, Place::last);
 }
 
 } // namespace mydocker::plugin

@@ -9,7 +9,8 @@
 namespace mydocker::plugin {
 
 // Checks a directory and all above it up to the root, through every symbolic link on the way: owned by
-// root, not writable by group or others; a sticky bit (as of /tmp) does not help. `path`: absolute.
+// root, not writable by group or others. A sticky directory (as /tmp) is allowed on the way, but not as
+// the last. `path`: absolute.
 // Errors: denied, naming the component; not_found, io.
 [[nodiscard]] Status check_directory_ownership(const std::string& path);
 

@@ -51,6 +51,7 @@ constexpr Stage kStages[] = {
     {"map ids", await_mappings},
     {"join the cgroups", join_cgroups}, // while single-threaded, and before the namespace that hides them
     {"join the namespaces", join_namespaces},
+    {"make the namespaces", make_namespaces}, // as root of the user namespace: they belong to it
     {"leave the host's sessions", leave_host_sessions},
     {"isolate the mounts", isolate_mounts}, // before the first mount
     {"make the mounts", make_own_mounts},   // before the host's proc and sys are out of sight

@@ -131,6 +131,12 @@ Status join_namespaces(Init& init) {
     return {};
 }
 
+Status make_namespaces(Init& init) {
+    const std::uint64_t flags = init.plan.clone_flags & protocol::kMadeByInit;
+    if (flags == 0) return {};
+    return sys::unshare(static_cast<int>(flags));
+}
+
 Status leave_host_sessions(Init& init) {
     if (init.plan.new_cgroup_namespace) {
         if (auto done = sys::unshare(CLONE_NEWCGROUP); !done) return fail(done, "the cgroup namespace");

@@ -11,6 +11,7 @@ namespace mydocker::runtime::init {
 [[nodiscard]] Status await_mappings(Init& init); // of a new user namespace; becomes its root
 [[nodiscard]] Status join_cgroups(Init& init);
 [[nodiscard]] Status join_namespaces(Init& init);
+[[nodiscard]] Status make_namespaces(Init& init);     // those that the parent did not make
 [[nodiscard]] Status leave_host_sessions(Init& init); // cgroup namespace, keyring
 [[nodiscard]] Status name_host(Init& init);           // host and domain name, loopback
 [[nodiscard]] Status write_sysctls(Init& init);

@@ -71,7 +71,7 @@ process::SpawnRequest spawn_request(const LaunchPlan& plan, const LaunchInput& i
     request.fds.insert(request.fds.end(), input.cgroup_joins.begin(), input.cgroup_joins.end());
     for (const JoinedNamespace& joined : input.joined)
         if (joined.kind != NamespaceKind::pid) request.fds.push_back(joined.fd);
-    request.clone_flags = plan.clone_flags;
+    request.clone_flags = plan.clone_flags & ~protocol::kMadeByInit;
     request.cgroup_fd = input.cgroup_directory;
     request.new_session = true;
     request.parent_death_signal = SIGKILL;

@@ -7,7 +7,8 @@
 //     │  5…: cgroup joins, joined namespaces             │
 //     ├───────────────────────────────────────────────▶ │ reads its orders
 //     │  (user namespace: writes the id maps)            │ (user namespace: waits for `prepared`)
-//     │  makes the detached mounts                       │ joins; makes the mounts of its namespaces
+//     │  makes the detached mounts                       │ joins; makes the rest of its namespaces, and the
+//     │                                                  │ mounts that show them
 //     │  prepared + the mounts' descriptors              │
 //     ├───────────────────────────────────────────────▶ │ attaches, pivots, hides, names
 //     │                     ready (+ terminal's master)  │
@@ -33,6 +34,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <sched.h>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,6 +53,10 @@ namespace protocol {
 inline constexpr int kOrdersFd = 3;
 inline constexpr int kChannelFd = 4;
 inline constexpr int kFirstExtraFd = 5;
+
+// The namespaces that init makes itself, once it is root of its user namespace, while the parent makes the
+// mounts: a network namespace takes the kernel longer than all the others together.
+inline constexpr std::uint64_t kMadeByInit = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 
 inline constexpr std::size_t kMessageLimit = 8192;
 inline constexpr std::size_t kMountsAMessage = 250; // SCM_RIGHTS passes 253

@@ -24,9 +24,8 @@ namespace {
 } // namespace
 
 Member::~Member() {
-    if (pid_ <= 0) return;
-    ::kill(pid_, SIGKILL);
-    (void)wait();
+    // No waiting: a frozen process dies only when its cgroup is thawed, which is the tear-down's.
+    if (pid_ > 0) ::kill(pid_, SIGKILL);
 }
 
 int Member::wait() {
@@ -105,12 +104,12 @@ void CgroupSuite::SetUp() {
 
 void CgroupSuite::TearDown() {
     if (shared_ == nullptr) return;
-    for (const Locator& locator : located_) {
+    for (const Locator& locator : located_)
         EXPECT_EQ(words(backend_->kill(locator, SIGKILL)), "ok");
-        while (::waitpid(-1, nullptr, WNOHANG) > 0) {
-        }
-        EXPECT_EQ(words(backend_->remove(locator)), "ok");
+    while (::waitpid(-1, nullptr, 0) > 0 || errno == EINTR) {
     }
+    for (const Locator& locator : located_)
+        EXPECT_EQ(words(backend_->remove(locator)), "ok");
     EXPECT_TRUE(listed().empty());
     ::munmap(shared_, sizeof(Shared));
 }

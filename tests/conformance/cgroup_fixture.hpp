@@ -16,7 +16,7 @@
 
 namespace mydocker::conformance {
 
-// A child process; killed and reaped at the latest by the destructor.
+// A child process; killed by the destructor, reaped by wait() or the tear-down.
 class Member {
   public:
     explicit Member(pid_t pid) : pid_(pid) {}

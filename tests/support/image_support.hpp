@@ -22,6 +22,17 @@ void write_file(const std::string& path, std::string_view bytes);
 // "c 0:0 a/w", "p 0600 fifo"; " opaque" after a directory marked as such.
 [[nodiscard]] std::string tree(const std::string& directory);
 
+// False under AddressSanitizer, whose own memory would be measured.
+[[nodiscard]] constexpr bool is_memory_measurable() {
+#if defined(__SANITIZE_ADDRESS__)
+    return false;
+#elif defined(__has_feature)
+    return !__has_feature(address_sanitizer);
+#else
+    return true;
+#endif
+}
+
 // Runs `work` in a child process; returns the most memory it had resident, in KiB, or -1 when it
 // returned false or died.
 [[nodiscard]] long resident_kib(const std::function<bool()>& work);

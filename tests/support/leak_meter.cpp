@@ -56,7 +56,7 @@ std::set<std::string> processes(const std::string& program_directory) {
         const std::string command = text_of(entry.path() / "cmdline");
         const bool ours = exe.starts_with(program_directory) || command.starts_with("mydocker-");
         const bool zombie = state == 'Z' && parent == ::getpid();
-        if (ours || zombie) found.insert("process " + pid + " " + state + " " + command + " " + exe);
+        if (ours || zombie) found.insert((zombie ? "zombie " : "process ") + pid + " " + command + " " + exe);
     }
     return found;
 }

@@ -111,8 +111,8 @@ TEST_F(InitOrder, IsolatesTheMountsBeforeAnyOther) {
 TEST_F(InitOrder, JoinsCgroupsBeforeTheirNamespace) {
     (void)run_all();
 
-    expect_before("write [5] 0", "unshare");
-    expect_before("write [6] 0", "unshare");
+    expect_before("write [5] 0", "unshare 33554432"); // CLONE_NEWCGROUP
+    expect_before("write [6] 0", "unshare 33554432");
 }
 
 TEST_F(InitOrder, AttachesInTheContainerOnly) {
@@ -196,6 +196,7 @@ TEST_F(InitOrder, InAUserNamespaceWaitsForTheMaps) {
 
     expect_before("receive", "setresuid 0 0 0");
     expect_before("setresgid 0 0 0", "setresuid 0 0 0");
+    expect_before("setresuid 0 0 0", "unshare");
     expect_before("setresuid 0 0 0", "mount_setattr cwd / recursive private");
 }
 

@@ -120,7 +120,7 @@ TEST_F(Rungs, ParentWritableByOthersIsRefusedByName) {
     const std::string middle = plugins_ / "middle";
     const std::string bottom = middle + "/bottom";
     std::filesystem::create_directories(bottom);
-    ASSERT_EQ(::chmod(middle.c_str(), 01777), 0); // The sticky bit does not help.
+    ASSERT_EQ(::chmod(middle.c_str(), 0777), 0);
     std::filesystem::rename(plugins_.add("storage-echo.so"), bottom + "/storage-echo.so");
     PluginHost host({{bottom}}, {});
 
@@ -133,30 +133,36 @@ TEST_F(Rungs, ParentWritableByOthersIsRefusedByName) {
                   "' is writable by everybody; chmod go-w it, or keep plugins elsewhere");
 }
 
-TEST_F(Rungs, TemporaryDirectoryIsRefused) {
-    const test::TempDir open_to_all;
+TEST_F(Rungs, StickyDirectoryIsAllowedOnTheWayAndNotAsTheLast) {
+    const std::string sticky = plugins_ / "sticky";
+    const std::string below = sticky + "/below";
+    std::filesystem::create_directories(below);
+    ASSERT_EQ(::chmod(sticky.c_str(), 01777), 0);
 
-    auto checked = plugin::check_directory_ownership(open_to_all.path());
-
-    ASSERT_FALSE(checked);
-    EXPECT_TRUE(checked.error().text.starts_with("directory '/tmp' is writable by everybody"))
-        << checked.error().text;
+    EXPECT_TRUE(plugin::check_directory_ownership(below));
+    auto last = plugin::check_directory_ownership(sticky);
+    ASSERT_FALSE(last);
+    EXPECT_TRUE(last.error().text.starts_with("directory '" + sticky + "' is writable by everybody"))
+        << last.error().text;
 }
 
 TEST_F(Rungs, LinkIsFollowedToWhatIsBehindItAndItsOwnerChecked) {
-    const test::TempDir open_to_all;
+    const std::string open_to_all = plugins_ / "open";
+    ASSERT_TRUE(std::filesystem::create_directory(open_to_all));
+    ASSERT_EQ(::chmod(open_to_all.c_str(), 0777), 0);
     const std::string good = plugins_ / "good";
     const std::string bad = plugins_ / "bad";
     const std::string loop = plugins_ / "loop";
     std::filesystem::create_directory_symlink("../../../usr/./lib", good);
-    std::filesystem::create_directory_symlink(open_to_all.path(), bad);
+    std::filesystem::create_directory_symlink(open_to_all, bad);
     std::filesystem::create_directory_symlink("loop", loop);
     const std::string foreign = plugins_ / "foreign";
     std::filesystem::create_directory_symlink("/usr", foreign);
     ASSERT_EQ(::lchown(foreign.c_str(), 65534, 65534), 0);
 
     EXPECT_TRUE(plugin::check_directory_ownership(good));
-    EXPECT_TRUE(plugin::check_directory_ownership(bad).error().text.starts_with("directory '/tmp'"));
+    EXPECT_TRUE(
+        plugin::check_directory_ownership(bad).error().text.starts_with("directory '" + open_to_all + "'"));
     EXPECT_EQ(plugin::check_directory_ownership(loop).error().sys_errno, ELOOP);
     EXPECT_TRUE(plugin::check_directory_ownership(foreign).error().text.starts_with(
         "link '" + foreign + "' belongs to uid 65534"));

@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 4> kCounting = {"cpu", "io", "memory", "p
     std::string text;
     for (const std::string& name : names)
         text += (text.empty() ? "" : ", ") + name;
-    return text.empty() ? "none" : text;
+    return text;
 }
 
 [[nodiscard]] Names names_in(std::string_view text) {
@@ -129,12 +129,14 @@ Result<Hierarchy> Hierarchy::open() {
     if (!text) return fail(text);
     for (const std::string_view name : cgroup::words_of(*text))
         found.controllers_.emplace_back(name);
-    const std::string only = "the cgroup v2 hierarchy at '" + found.point_ + "' has the controllers " +
-                             joined(found.controllers_) + " only";
+    const std::string only = "the cgroup v2 hierarchy at '" + found.point_ + "' has " +
+                             (found.controllers_.empty()
+                                  ? "no controllers"
+                                  : "the controllers " + joined(found.controllers_) + " only");
     if (const auto bound = bound_to_v1(found.controllers_))
         return fail(Code::unsupported, only + "; cgroup v1 hierarchies have " + *bound);
     if (std::ranges::none_of(kNeeded, [&](std::string_view name) { return found.has(name); }))
-        return fail(Code::unsupported, only + ", none of memory, pids and cpu");
+        return fail(Code::unsupported, only + "; containers take memory, pids or cpu");
     return found;
 }
 

@@ -38,6 +38,19 @@ namespace {
     return fd && ::flock(fd->get(), LOCK_EX | LOCK_NB) != 0;
 }
 
+// Writes usage and end behind the head, which is there and stays whatever happens: it protects the layers
+// below. What an earlier try left is overwritten.
+[[nodiscard]] Status end_record(int directory, const std::string& head, const Usage& usage) {
+    const auto record = files::open_at(directory, kRecord, O_WRONLY);
+    if (!record) return fail(record);
+    const std::string tail = format_usage(usage) + std::string(kRecordEnd);
+    if (::lseek(record->get(), static_cast<off_t>(head.size()), SEEK_SET) < 0)
+        return fail_errno(errno, "write the record of the layer");
+    if (auto written = files::write_all(record->get(), tail, kRecord); !written) return written;
+    if (::ftruncate(record->get(), static_cast<off_t>(head.size() + tail.size())) == 0) return {};
+    return fail_errno(errno, "write the record of the layer");
+}
+
 } // namespace
 
 Result<Durability> parse_durability(const Options& options) {
@@ -209,25 +222,24 @@ Result<Usage> LayerStore::seal_layer(const LayerId& id) {
 
 // Writes usage and end into the record, once the data is on disk as the option says.
 Status LayerStore::sync_staging(int staging, const LayerId& id, Usage& usage) {
+    const std::string where = quoted(directory_.path_of(below(kStaging, id.str())));
     const auto tree = files::open_at(staging, kTree, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!tree) return fail(tree, "in " + quoted(staging_path(id)));
+    if (!tree) return fail(tree, "in " + where);
     const auto measured = durability_ == Durability::layer
                               ? sync_tree(tree->get(), staging_path(id), kMaxSyncedFiles)
                               : measure_tree(tree->get(), staging_path(id));
     if (!measured) return fail(measured);
     usage = *measured;
     const auto known = read_record(staging, kRecord);
-    if (!known) return fail(known, "in " + quoted(staging_path(id)));
-    const auto record = files::open_at(staging, kRecord, O_WRONLY | O_TRUNC);
-    if (!record) return fail(record, "in " + quoted(staging_path(id)));
-    const std::string text =
-        format_head(known->below, Lifetime::kept) + format_usage(usage) + std::string(kRecordEnd);
-    if (auto written = files::write_all(record->get(), text, kRecord); !written)
-        return fail(written, "in " + quoted(staging_path(id)));
+    if (!known) return fail(known, "in " + where);
+    if (auto ended = end_record(staging, format_head(known->below, Lifetime::kept), usage); !ended)
+        return fail(ended, "in " + where);
     if (durability_ == Durability::none) return {};
+    const auto record = files::open_at(staging, kRecord, O_RDONLY);
+    if (!record) return fail(record, "in " + where);
     const bool done = durability_ == Durability::fs ? ::syncfs(staging) == 0
                                                     : ::fsync(record->get()) == 0 && ::fsync(staging) == 0;
-    return done ? Status{} : fail_errno(errno, "put " + quoted(staging_path(id)) + " on disk");
+    return done ? Status{} : fail_errno(errno, "put " + where + " on disk");
 }
 
 Status LayerStore::check_unused_in(const char* where, std::string_view what, const LayerId& id) {

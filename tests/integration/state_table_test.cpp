@@ -1,0 +1,589 @@
+// Records that a bad disk, another version or a liar wrote: `ps` shows the others and says what is wrong,
+// verbs on the damaged one fail in words, and nothing is touched that is not the container's.
+#include "support/engine_fixture.hpp"
+#include "support/record_file.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <regex>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace mydocker::test {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool matches(const std::string& text, const std::string& pattern) {
+    return std::regex_search(text, std::regex(pattern));
+}
+
+bool is_one_line(const std::string& text) {
+    return text.ends_with('\n') && std::count(text.begin(), text.end(), '\n') == 1;
+}
+
+// A process that no container knows; it must outlive every test.
+class Stranger {
+  public:
+    Stranger() {
+        char sleep[] = "/bin/sleep";
+        char time[] = "1000";
+        char* const argv[] = {sleep, time, nullptr};
+        if (::posix_spawn(&pid_, sleep, nullptr, nullptr, argv, environ) != 0) pid_ = -1;
+    }
+    Stranger(const Stranger&) = delete;
+    Stranger& operator=(const Stranger&) = delete;
+    ~Stranger() {
+        ::kill(pid_, SIGKILL);
+        ::waitpid(pid_, nullptr, 0);
+    }
+    [[nodiscard]] pid_t pid() const { return pid_; }
+    [[nodiscard]] bool is_alive() const { return ::waitpid(pid_, nullptr, WNOHANG) == 0; }
+
+  private:
+    pid_t pid_ = -1;
+};
+
+// "sound" and "damaged", both created; the damage is taken back at the end, so that both can go.
+class StateTable : public EngineTest {
+  protected:
+    void SetUp() override {
+        EngineTest::SetUp();
+        if (IsSkipped()) return;
+        sound_ = create("sound");
+        damaged_ = create("damaged");
+        ASSERT_EQ(damaged_.size(), 64U);
+        original_ = record().bytes();
+    }
+
+    void TearDown() override {
+        // What was removed in the test stays removed.
+        std::error_code error;
+        if (fs::symlink_status(record().path(), error).type() != fs::file_type::not_found) {
+            fs::remove_all(record().path(), error);
+            record().set_bytes(original_);
+            ::chmod(record().path().c_str(), 0600);
+        }
+        EngineTest::TearDown();
+    }
+
+    std::string create(const std::string& name) {
+        remove_at_end(name);
+        const Outcome outcome = mydocker({"create", "--name", name, "busybox", "sleep", "1000"});
+        EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+        return outcome.out.substr(0, outcome.out.find('\n'));
+    }
+
+    [[nodiscard]] RecordFile record() const { return {root(), damaged_}; }
+    [[nodiscard]] std::string short_id() const { return damaged_.substr(0, 12); }
+    [[nodiscard]] const std::string& sound() const { return sound_; }
+    [[nodiscard]] const std::string& damaged() const { return damaged_; }
+
+    // ps answers, warns of the damaged one and lists the sound one alone.
+    void expect_warning(const std::string& pattern) {
+        const Outcome ps = mydocker({"ps", "-a"});
+        EXPECT_EQ(ps.exit_code, 0);
+        EXPECT_TRUE(is_one_line(ps.err)) << ps.err;
+        EXPECT_TRUE(ps.err.starts_with("mydocker: ")) << ps.err;
+        EXPECT_TRUE(matches(ps.err, short_id())) << ps.err;
+        EXPECT_TRUE(matches(ps.err, pattern)) << ps.err;
+        EXPECT_TRUE(matches(ps.out, "sound +- +Created")) << ps.out;
+        EXPECT_FALSE(matches(ps.out, "damaged")) << ps.out;
+    }
+
+    void expect_refusal(const std::vector<std::string>& words, int code, const std::string& pattern) {
+        const Outcome outcome = mydocker(words);
+        EXPECT_EQ(outcome.exit_code, code) << words.front() << ": " << outcome.err;
+        EXPECT_TRUE(is_one_line(outcome.err)) << words.front() << ": " << outcome.err;
+        EXPECT_TRUE(outcome.err.starts_with("mydocker: " + words.front() + ": ")) << outcome.err;
+        EXPECT_TRUE(matches(outcome.err, pattern)) << words.front() << ": " << outcome.err;
+    }
+
+    void expect_refusals(const std::string& pattern) {
+        for (const std::string verb : {"inspect", "stop", "kill", "logs", "rm", "wait"})
+            expect_refusal({verb, damaged_}, 1, pattern);
+        expect_refusal({"rm", "-f", damaged_}, 1, pattern);
+        expect_refusal({"start", damaged_}, 1, pattern);
+        expect_refusal({"inspect", "damaged"}, 1, pattern);
+    }
+
+  private:
+    std::string sound_;
+    std::string damaged_;
+    std::string original_;
+};
+
+// --- S1, S2, S4: files that cannot be believed ------------------------------------------------------
+
+struct Damage {
+    std::string name;
+    std::function<void(const RecordFile&)> inflict;
+    std::string pattern;
+};
+
+std::ostream& operator<<(std::ostream& out, const Damage& row) {
+    return out << row.name;
+}
+
+class DamagedRecord : public StateTable, public ::testing::WithParamInterface<Damage> {};
+
+TEST_P(DamagedRecord, HurtsNobodyElse) {
+    GetParam().inflict(record());
+
+    expect_warning(GetParam().pattern);
+    expect_refusals(GetParam().pattern);
+
+    EXPECT_EQ(mydocker({"start", "sound"}).exit_code, 0);
+    EXPECT_EQ(mydocker({"rm", "-f", "sound"}).exit_code, 0);
+}
+
+std::string nested(std::size_t depth) {
+    return std::string(depth, '[') + std::string(depth, ']');
+}
+
+std::function<void(const RecordFile&)> member_is(const std::string& key, const std::string& json) {
+    return [=](const RecordFile& file) { file.set_member(key, json); };
+}
+
+std::function<void(const RecordFile&)> document_is(const std::string& document) {
+    return [=](const RecordFile& file) { file.set_document(document); };
+}
+
+const std::vector<Damage> kDamages{
+    {"Empty", [](const RecordFile& file) { file.set_bytes(""); }, "record damaged at byte 0"},
+    {"HalfAHeader", [](const RecordFile& file) { file.set_bytes(file.bytes().substr(0, 50)); },
+     "record damaged at byte [0-9]+"},
+    {"HalfADocument",
+     [](const RecordFile& file) { file.set_bytes(file.bytes().substr(0, file.bytes().size() / 2)); },
+     "record damaged at byte [0-9]+ \\(the document has"},
+    {"AFlippedBit",
+     [](const RecordFile& file) {
+         std::string bytes = file.bytes();
+         bytes[bytes.size() - 9] = static_cast<char>(bytes[bytes.size() - 9] ^ 1);
+         file.set_bytes(bytes);
+     },
+     "the sum does not fit"},
+    {"FilledWithNul", [](const RecordFile& file) { file.set_bytes(std::string(file.bytes().size(), '\0')); },
+     "record damaged at byte 0"},
+    {"NotUtf8", [](const RecordFile& file) { file.set_bytes("\xff\xfe\x80garbage"); },
+     "record damaged at byte 0"},
+    {"Large", [](const RecordFile& file) { file.set_bytes(std::string(3U << 20U, '{')); }, "record|bytes"},
+    {"DocumentEmpty", document_is(""), "damaged"},
+    {"DocumentHalfJson", document_is("{\"schema\":1,\"id\":\"abc"), "damaged"},
+    {"DocumentNested", document_is(nested(10000)), "damaged"},
+    {"DocumentNestedObjects", document_is("{\"schema\":1,\"a\":" + nested(10000) + "}"), "damaged"},
+    {"DocumentAList", document_is("[1,2,3]"), "damaged"},
+    {"DuplicateKeys",
+     [](const RecordFile& file) { file.replace("\"schema\":1", "\"schema\":1,\"schema\":1"); }, "damaged"},
+    {"PidAWord", member_is("pid", "\"x\""), "'process'"},
+    {"PidOne", member_is("pid", "1"), "impossible pid"},
+    {"PidNegative", member_is("pid", "-1"), "impossible pid"},
+    {"PidHuge", member_is("pid", "99999999999"), "'process'"},
+    {"PidFraction", member_is("pid", "12.5"), "'process'"},
+    {"StateUnknown", member_is("state", "\"dreaming\""), "'state' is 'dreaming'"},
+    {"TransitionUnknown", member_is("transition", "\"maybe\""), "'transition' is 'maybe'"},
+    {"ExitCodeOutOfRange", member_is("exit_code", "1000"), "'exit_code' is out of range"},
+    {"StateMissing", [](const RecordFile& file) { file.replace("\"state\":", "\"stat\":"); }, "state"},
+    {"CommandAText", [](const RecordFile& file) { file.replace("[\"sleep\",\"1000\"]", "\"sleep\""); },
+     "command"},
+    {"OtherId", member_is("id", "\"" + std::string(64, 'a') + "\""), "another container"},
+    {"IdAPath", member_is("id", "\"../../etc\""), "another container|damaged"},
+    {"NewerDocument", member_is("schema", "99"), "newer mydocker \\(schema 99; this one knows up to 1\\)"},
+    {"NewerFile",
+     [](const RecordFile& file) {
+         std::string bytes = file.bytes();
+         file.set_bytes(bytes.replace(bytes.find("\"schema\":1"), 10, "\"schema\":99"));
+     },
+     "newer mydocker \\(schema 99; this one knows up to 1\\)"},
+    // S3: things that are no file of ours.
+    {"ASymlink",
+     [](const RecordFile& file) {
+         fs::remove(file.path());
+         fs::create_symlink("/etc/hostname", file.path());
+     },
+     "regular file"},
+    {"AFifo",
+     [](const RecordFile& file) {
+         fs::remove(file.path());
+         ::mkfifo(file.path().c_str(), 0600);
+     },
+     "regular file"},
+    {"ADirectory",
+     [](const RecordFile& file) {
+         fs::remove(file.path());
+         fs::create_directory(file.path());
+     },
+     "regular file"},
+    {"ADevice",
+     [](const RecordFile& file) {
+         fs::remove(file.path());
+         ::mknod(file.path().c_str(), S_IFCHR | 0600, 0x501 /* 5:1, the console */);
+     },
+     "regular file"},
+    {"AnotherUsers", [](const RecordFile& file) { (void)!::chown(file.path().c_str(), 1000, 1000); },
+     "regular file|user"},
+};
+
+INSTANTIATE_TEST_SUITE_P(S1toS4, DamagedRecord, ::testing::ValuesIn(kDamages),
+                         [](const auto& each) { return each.param.name; });
+
+// --- S2, S9: records that lie about processes ---------------------------------------------------------
+
+std::string boot_id() {
+    std::ifstream file("/proc/sys/kernel/random/boot_id");
+    std::string id;
+    file >> id;
+    return id;
+}
+
+// As process::identify has it: field 22 of /proc/PID/stat.
+std::string start_time(pid_t pid) {
+    return run({"awk", "{print $22}", "/proc/" + std::to_string(pid) + "/stat"}).out;
+}
+
+// What the record says of its process.
+struct Lie {
+    std::string name;
+    std::function<std::string(pid_t stranger)> process; // as JSON
+};
+
+std::ostream& operator<<(std::ostream& out, const Lie& row) {
+    return out << row.name;
+}
+
+std::string process_json(pid_t pid, const std::string& start, const std::string& boot) {
+    return "{\"pid\":" + std::to_string(pid) + ",\"start_time\":" + start.substr(0, start.find('\n')) +
+           ",\"boot_id\":\"" + boot + "\"}";
+}
+
+class LyingRecord : public EngineTest, public ::testing::WithParamInterface<Lie> {
+  protected:
+    // A container whose record says that it runs as this process; nobody holds its baton, unless its
+    // monitor does.
+    void make_liar(const std::string& process) {
+        remove_at_end("liar");
+        const Outcome made = mydocker({"create", "--name", "liar", "busybox", "sleep", "1000"});
+        ASSERT_EQ(made.exit_code, 0) << made.err;
+        const RecordFile record(root(), made.out.substr(0, 64));
+        std::string text = record.document();
+        const auto begin = text.find("{\"pid\"");
+        text.replace(begin, text.find('}', begin) + 1 - begin, process);
+        record.set_document(text);
+        record.set_member("state", "\"running\"");
+        record.set_member("transition", "\"active\"");
+    }
+};
+
+TEST_P(LyingRecord, IsShownAsEnded) {
+    const Stranger stranger;
+    make_liar(GetParam().process(stranger.pid()));
+
+    const Outcome ps = mydocker({"ps", "-a"});
+
+    EXPECT_EQ(ps.exit_code, 0) << ps.err;
+    EXPECT_TRUE(matches(ps.out, "liar +- +(Exited|Created)")) << ps.out;
+    EXPECT_EQ(mydocker({"ps", "-q"}).out, "");
+    EXPECT_TRUE(stranger.is_alive());
+}
+
+TEST_P(LyingRecord, NeverHasAStrangerSignalled) {
+    const Stranger stranger;
+    for (const std::vector<std::string>& words : {std::vector<std::string>{"stop", "-t", "0", "liar"},
+                                                  {"kill", "liar"},
+                                                  {"start", "liar"},
+                                                  {"wait", "liar"},
+                                                  {"inspect", "liar"},
+                                                  {"rm", "-f", "liar"}}) {
+        make_liar(GetParam().process(stranger.pid()));
+
+        (void)mydocker(words);
+
+        EXPECT_TRUE(stranger.is_alive()) << words.front() << " killed a stranger";
+        EXPECT_EQ(mydocker({"rm", "-f", "liar"}).exit_code, 0) << "after " << words.front();
+        EXPECT_TRUE(stranger.is_alive()) << "rm -f killed a stranger after " << words.front();
+    }
+}
+
+const std::vector<Lie> kLies{
+    {"OfAnotherTime", [](pid_t pid) { return process_json(pid, "12345", boot_id()); }},
+    {"OfNoTime", [](pid_t pid) { return process_json(pid, "0", boot_id()); }},
+    {"OfAnotherBoot",
+     [](pid_t pid) { return process_json(pid, start_time(pid), "00000000-0000-4000-8000-000000000000"); }},
+    {"OfNoBoot", [](pid_t pid) { return process_json(pid, start_time(pid), ""); }},
+    {"OfThePastAndAnotherBoot", [](pid_t pid) { return process_json(pid, "1", "x"); }},
+    {"OfNobody", [](pid_t) { return process_json(4194303, "12345", boot_id()); }},
+    {"OfNoPid", [](pid_t) { return process_json(0, "0", ""); }},
+};
+
+INSTANTIATE_TEST_SUITE_P(S2, LyingRecord, ::testing::ValuesIn(kLies),
+                         [](const auto& each) { return each.param.name; });
+
+class RestartedHost : public EngineTest {};
+
+TEST_F(RestartedHost, ShowsWhatRanAsExitedWithItsReason) {
+    remove_at_end("web");
+    const std::string id =
+        mydocker({"create", "--name", "web", "busybox", "sleep", "1000"}).out.substr(0, 64);
+    const RecordFile record(root(), id);
+    record.set_member("pid", "4242");
+    record.set_member("boot_id", "\"00000000-0000-4000-8000-000000000000\"");
+    record.set_member("state", "\"running\"");
+    record.set_member("transition", "\"active\"");
+    record.set_member("started_ns", "1600000000000000000");
+
+    EXPECT_TRUE(matches(mydocker({"ps", "-a"}).out, "web +- +Exited \\(137\\)"));
+
+    EXPECT_EQ(member(mydocker({"inspect", "web"}).out, "Error"), "the host was restarted");
+    EXPECT_EQ(mydocker({"start", "web"}).exit_code, 0);
+    EXPECT_EQ(mydocker({"rm", "-f", "web"}).exit_code, 0);
+}
+
+TEST_F(RestartedHost, AClockThatJumpedHarmsNothing) {
+    remove_at_end("early");
+    remove_at_end("late");
+    const std::string early = mydocker({"create", "--name", "early", "busybox", "true"}).out.substr(0, 64);
+    const std::string late = mydocker({"create", "--name", "late", "busybox", "true"}).out.substr(0, 64);
+    RecordFile(root(), early).set_member("created_ns", "4102444800000000000");
+    RecordFile(root(), late).set_member("created_ns", "-1");
+
+    const Outcome ps = mydocker({"ps", "-aq"});
+
+    EXPECT_EQ(ps.out, late.substr(0, 12) + "\n" + early.substr(0, 12) + "\n") << "not in order of creation";
+    EXPECT_EQ(mydocker({"ps", "-a"}).exit_code, 0);
+}
+
+// --- S2: records that lie about what is theirs ------------------------------------------------------
+
+class LyingIntent : public EngineTest {
+  protected:
+    void SetUp() override {
+        EngineTest::SetUp();
+        if (IsSkipped()) return;
+        remove_at_end("liar");
+        remove_at_end("bystander");
+        bystander_ =
+            mydocker({"run", "-d", "--name", "bystander", "busybox", "sleep", "1000"}).out.substr(0, 64);
+        liar_ = mydocker({"create", "--name", "liar", "busybox", "true"}).out.substr(0, 64);
+        ASSERT_EQ(liar_.size(), 64U);
+        original_ = RecordFile(root(), liar_).bytes();
+    }
+    void TearDown() override {
+        // A lie that was refused is taken back, so that the container can go.
+        if (RecordFile record(root(), liar_); fs::exists(record.path())) record.set_bytes(original_);
+        EngineTest::TearDown();
+    }
+
+    void set_intent(const std::string& step, const std::string& value) const {
+        const RecordFile record(root(), liar_);
+        std::string text = record.document();
+        const std::string key = "\"" + step + "\":\"";
+        const auto begin = text.find(key, text.find("\"intents\"")) + key.size();
+        record.set_document(text.replace(begin, text.find('"', begin) - begin, value));
+    }
+    [[nodiscard]] std::string intent(const std::string& id, const std::string& step) const {
+        const std::string text = RecordFile(root(), id).document();
+        const std::string key = "\"" + step + "\":\"";
+        const auto begin = text.find(key, text.find("\"intents\"")) + key.size();
+        return text.substr(begin, text.find('"', begin) - begin);
+    }
+
+    void expect_bystander_untouched() {
+        const Outcome ps = mydocker({"ps", "--no-trunc"});
+        EXPECT_TRUE(matches(ps.out, bystander_ + " +bystander +[0-9]+ +Up")) << ps.out;
+        EXPECT_TRUE(fs::exists(root() + "/containers/" + bystander_ + "/config.json"));
+        EXPECT_EQ(mydocker({"stop", "-t", "0", "bystander"}).exit_code, 0);
+        const Outcome again = mydocker({"start", "bystander"});
+        EXPECT_EQ(again.exit_code, 0) << again.err;
+    }
+
+    [[nodiscard]] const std::string& liar() const { return liar_; }
+    [[nodiscard]] const std::string& bystander() const { return bystander_; }
+
+  private:
+    std::string liar_;
+    std::string bystander_;
+    std::string original_;
+};
+
+TEST_F(LyingIntent, ADirectoryOutsideIsNotRemoved) {
+    const TempDir precious;
+    std::ofstream(precious / "data") << "precious";
+    set_intent("bundle", precious.path());
+
+    (void)mydocker({"rm", "-f", "liar"});
+
+    EXPECT_TRUE(fs::exists(precious / "data"));
+}
+
+TEST_F(LyingIntent, AnotherContainersBundleIsNotRemoved) {
+    set_intent("bundle", intent(bystander(), "bundle"));
+
+    (void)mydocker({"rm", "-f", "liar"});
+
+    expect_bystander_untouched();
+}
+
+TEST_F(LyingIntent, AnotherContainersLayerIsNotRemoved) {
+    set_intent("storage", bystander());
+
+    (void)mydocker({"rm", "-f", "liar"});
+
+    expect_bystander_untouched();
+}
+
+TEST_F(LyingIntent, AnotherContainersCgroupIsNotKilled) {
+    set_intent("cgroup", intent(bystander(), "cgroup"));
+    RecordFile(root(), liar()).set_member("transition", "\"removing\"");
+
+    (void)mydocker({"rm", "-f", "liar"});
+
+    expect_bystander_untouched();
+}
+
+TEST_F(LyingIntent, APathForAnIdIsRefused) {
+    set_intent("storage", "../../../../precious");
+
+    (void)mydocker({"rm", "-f", "liar"});
+
+    expect_bystander_untouched();
+}
+
+// --- S5: two records with one name ------------------------------------------------------------------
+
+TEST_F(StateTable, ASharedNameIsToldAndBothAreWithinReachById) {
+    record().set_document(record().document(), "sound");
+
+    const Outcome ps = mydocker({"ps", "-a"});
+    EXPECT_EQ(ps.exit_code, 0);
+    EXPECT_TRUE(matches(ps.err, "name 'sound' belongs to .*" + sound().substr(0, 12))) << ps.err;
+    EXPECT_TRUE(matches(ps.err, "name 'sound' belongs to .*" + short_id())) << ps.err;
+
+    EXPECT_EQ(mydocker({"inspect", sound()}).exit_code, 0);
+    EXPECT_EQ(mydocker({"inspect", damaged()}).exit_code, 0);
+    EXPECT_EQ(mydocker({"rm", damaged()}).exit_code, 0);
+    EXPECT_TRUE(matches(mydocker({"ps", "-a"}).out, "sound +- +Created"));
+}
+
+TEST_F(StateTable, AnIndexThatPointsElsewhereIsOverruledByTheRecords) {
+    const std::string names = root() + "/state/json-file/names/";
+    const std::string target = fs::read_symlink(names + "damaged").string();
+    fs::remove(names + "sound");
+    fs::create_symlink(target, names + "sound");
+
+    EXPECT_EQ(member(mydocker({"inspect", "sound"}).out, "Id"), sound());
+    EXPECT_EQ(member(mydocker({"inspect", "damaged"}).out, "Id"), damaged());
+}
+
+TEST_F(StateTable, AnIndexThatIsGoneIsMadeAgain) {
+    fs::remove_all(root() + "/state/json-file/names");
+
+    EXPECT_EQ(member(mydocker({"inspect", "sound"}).out, "Id"), sound());
+    const Outcome taken = mydocker({"create", "--name", "sound", "busybox", "true"});
+    EXPECT_EQ(taken.exit_code, 125);
+    EXPECT_TRUE(matches(taken.err, "name 'sound' is used by")) << taken.err;
+}
+
+TEST_F(StateTable, AFileThatIsNoRecordIsToldAndPassedOver) {
+    const std::string stray = root() + "/state/json-file/records/README";
+    std::ofstream(stray) << "hello";
+
+    const Outcome ps = mydocker({"ps", "-a"});
+    fs::remove(stray);
+
+    EXPECT_EQ(ps.exit_code, 0);
+    EXPECT_TRUE(matches(ps.err, "README")) << ps.err;
+    EXPECT_TRUE(matches(ps.out, "sound") && matches(ps.out, "damaged")) << ps.out;
+}
+
+// --- S7: the store itself ---------------------------------------------------------------------------
+
+TEST_F(StateTable, AReadOnlyStoreIsReadAndRefusesChanges) {
+    const std::string remount =
+        "mount --bind " + root() + " " + root() + " && mount -o remount,ro,bind " + root();
+    const auto on_read_only = [&](const std::vector<std::string>& words) {
+        std::string line = remount + " &&";
+        for (const std::string& word : command(words))
+            line += " '" + word + "'";
+        return test::run({"unshare", "-m", "sh", "-c", line});
+    };
+
+    const Outcome ps = on_read_only({"ps", "-a"});
+    const Outcome create = on_read_only({"create", "busybox", "true"});
+    const Outcome rm = on_read_only({"rm", "sound"});
+
+    EXPECT_EQ(ps.exit_code, 0) << ps.err;
+    EXPECT_TRUE(matches(ps.out, "sound")) << ps.out;
+    EXPECT_EQ(create.exit_code, 125);
+    EXPECT_TRUE(matches(create.err, "Read-only file system \\(EROFS\\)")) << create.err;
+    EXPECT_EQ(rm.exit_code, 1);
+    EXPECT_TRUE(matches(rm.err, "Read-only file system \\(EROFS\\)")) << rm.err;
+    EXPECT_EQ(mydocker({"inspect", "sound"}).exit_code, 0);
+}
+
+class NoStore : public EngineTest {};
+
+TEST_F(NoStore, IsEmptyAndMadeWhenNeeded) {
+    const TempDir directory;
+    const std::vector<std::string> roots{stage() + "/bin/mydocker", "--root", directory / "root",
+                                         "--run-root", directory / "run"};
+    const auto mydocker_there = [&](std::vector<std::string> words) {
+        words.insert(words.begin(), roots.begin(), roots.end());
+        return test::run(words);
+    };
+
+    EXPECT_EQ(mydocker_there({"ps", "-a"}).exit_code, 0);
+    EXPECT_EQ(mydocker_there({"create", "--name", "first", "busybox", "true"}).exit_code, 0);
+    fs::remove_all(directory / "root/state");
+    const Outcome ps = mydocker_there({"ps", "-a"});
+
+    EXPECT_EQ(ps.exit_code, 0) << ps.err;
+    EXPECT_EQ(ps.err, "");
+    EXPECT_EQ(mydocker_there({"rm", "first"}).exit_code, 1);
+}
+
+// --- S10: what a record speaks of is gone -----------------------------------------------------------
+
+TEST_F(StateTable, WithoutItsWritableLayerAContainerCanOnlyBeRemoved) {
+    for (const auto& driver : fs::directory_iterator(root() + "/storage"))
+        fs::remove_all(driver.path() / "rw" / damaged());
+
+    const Outcome start = mydocker({"start", "damaged"});
+
+    EXPECT_EQ(start.exit_code, 125);
+    EXPECT_TRUE(is_one_line(start.err)) << start.err;
+    EXPECT_TRUE(matches(start.err, "storage .*layer")) << start.err;
+    EXPECT_TRUE(matches(mydocker({"ps", "-a"}).out, "damaged +- +Created"));
+    EXPECT_EQ(mydocker({"rm", "damaged"}).exit_code, 0);
+    EXPECT_EQ(mydocker({"ps", "-aq"}).out, sound().substr(0, 12) + "\n");
+}
+
+TEST_F(StateTable, WithoutItsBundleAContainerCanOnlyBeRemoved) {
+    fs::remove_all(root() + "/containers/" + damaged());
+
+    const Outcome start = mydocker({"start", "damaged"});
+
+    EXPECT_EQ(start.exit_code, 125);
+    EXPECT_TRUE(is_one_line(start.err)) << start.err;
+    EXPECT_TRUE(matches(start.err, "config.json")) << start.err;
+    EXPECT_EQ(mydocker({"logs", "damaged"}).exit_code, 0);
+    EXPECT_EQ(mydocker({"rm", "damaged"}).exit_code, 0);
+}
+
+TEST_F(StateTable, ADamagedConfigurationIsNamed) {
+    std::ofstream(root() + "/containers/" + damaged() + "/config.json") << "{\"ociVersion\":";
+
+    const Outcome start = mydocker({"start", "damaged"});
+
+    EXPECT_EQ(start.exit_code, 125);
+    EXPECT_TRUE(matches(start.err, "config.json")) << start.err;
+    EXPECT_EQ(mydocker({"rm", "damaged"}).exit_code, 0);
+}
+
+} // namespace
+} // namespace mydocker::test
