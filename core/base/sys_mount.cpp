@@ -1,6 +1,8 @@
 // System calls on mounts, the rest of sys.hpp. Nothing is decided here.
 #include "base/sys.hpp"
 
+#include "base/sys_result.hpp"
+
 #include <array>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -8,22 +10,10 @@
 #include <unistd.h>
 
 namespace mydocker::sys {
+using detail::done;
+using detail::owned;
+
 namespace {
-
-template <class... Pieces>
-[[nodiscard]] Status done(long result, const Pieces&... pieces) {
-    if (result >= 0) return {};
-    const int error = errno;
-    std::string text;
-    (text.append(pieces), ...);
-    return fail_errno(error, std::move(text));
-}
-
-template <class... Pieces>
-[[nodiscard]] Result<UniqueFd> owned(long result, const Pieces&... pieces) {
-    if (result >= 0) return UniqueFd(static_cast<int>(result));
-    return fail(done(result, pieces...));
-}
 
 const char* or_null(const std::string& text) {
     return text.empty() ? nullptr : text.c_str();

@@ -173,6 +173,21 @@ void read_life(Members& members, ContainerRecord& record) {
     members.text("reason", record.reason);
 }
 
+// What will be released by the record's word must be the container's own: a record that names another's
+// effect, or a path of its own choosing, is believed in nothing. The engine's names all bear the id.
+void check_intents(Members& members, const ContainerRecord& record) {
+    const std::string& id = record.id.str();
+    for (const auto& [step, name] : record.intents) {
+        if (step == "process") continue;
+        const bool own = step == "storage"  ? name == id
+                         : step == "bundle" ? name.ends_with("/" + id)
+                                            : name.find(id) != std::string::npos;
+        if (!own || id.empty())
+            return members.complain("intents", "names '" + name + "' for its " + step +
+                                                   ", which is not this container's");
+    }
+}
+
 } // namespace
 
 std::string_view to_string(State state) {
@@ -191,6 +206,7 @@ Result<ContainerRecord> parse_record(std::string_view document) {
     Members members(*root);
     read_identity(members, record);
     read_life(members, record);
+    check_intents(members, record);
     if (members.error()) return std::unexpected<Error>(*members.error());
     return record;
 }

@@ -101,6 +101,8 @@ Result<ArchiveFiles> spool_archive(ByteSource& archive, Ingest& ingest) {
         if (*entry == nullptr) break;
         if (auto spooled = spool_entry(reader, **entry, ingest, files); !spooled) return fail(spooled);
     }
+    // An endless stream of zeros is an archive without files, too.
+    if (files.empty()) return fail(Code::invalid, "holds no files");
     // To the very end: a compressed archive proves itself whole only there.
     if (auto drained = drain(archive); !drained) return fail(drained);
     return files;

@@ -21,6 +21,8 @@ class ArchiveFiles {
     [[nodiscard]] Result<Blob> find(std::string_view path) const;
     [[nodiscard]] bool has(const std::string& path) const { return files_.contains(path); }
 
+    [[nodiscard]] bool empty() const { return files_.empty(); }
+
     // Paths are normalised. Errors: invalid when there are too many.
     [[nodiscard]] Status add_file(const std::string& path, Blob blob);
     [[nodiscard]] Status add_link(const std::string& path, std::string target);

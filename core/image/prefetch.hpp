@@ -39,7 +39,7 @@ class PrefetchSource final : public ByteSource {
 
     ByteSource& inner_;
     std::array<Slot, kSlots> slots_;
-    std::counting_semaphore<kSlots> free_{kSlots};
+    std::counting_semaphore<kSlots + 1> free_{kSlots}; // one more than slots: the last call to stop
     std::counting_semaphore<kSlots> filled_{0};
     std::atomic<bool> stop_ = false;
     std::thread thread_;

@@ -4,7 +4,9 @@
 #include "base/sys.hpp"
 #include "runtime/init_stages.hpp"
 
+#include <string>
 #include <sys/stat.h>
+#include <utility>
 
 namespace mydocker::runtime::init {
 namespace {
@@ -45,7 +47,7 @@ struct Stage {
     int exit_code = 125; // of a failure
 };
 
-constexpr int kCannotBeInvoked = 126;
+constexpr int kCannotBeInvoked = 126; // What is wrong then is the user's own: said without our stage.
 
 constexpr Stage kStages[] = {
     {"map ids", await_mappings},
@@ -95,7 +97,9 @@ InitFailure run(Init& init) {
     for (const Stage& stage : kStages) {
         auto done = stage.run(init);
         if (done) continue;
-        return {stage.name, done.error(), init.exit_code.value_or(stage.exit_code)};
+        Error error = done.error();
+        if (stage.exit_code != kCannotBeInvoked) error.text = std::string(stage.name) + ": " + error.text;
+        return {stage.name, std::move(error), init.exit_code.value_or(stage.exit_code)};
     }
     return execute(init);
 }

@@ -27,7 +27,8 @@ class CgroupLimits : public CgroupSuite {
   protected:
     // Why a case cannot run; empty: it can.
     [[nodiscard]] std::string lacks(std::string_view controller) const {
-        return can_limit(controller) ? "" : "no limits by the controller " + std::string(controller) + " here";
+        return can_limit(controller) ? ""
+                                     : "no limits by the controller " + std::string(controller) + " here";
     }
 };
 
@@ -60,8 +61,9 @@ TEST_P(CgroupLimits, RefusesValuesOutOfRangeBeforeAnythingIsMade) {
         {"cpus comma", {.cpuset_cpus = ","}, "is no list of CPUs"},
         {"cpus empty", {.cpuset_cpus = ""}, "is no list of CPUs"},
         {"mems", {.cpuset_mems = "x"}, "is no list of memory nodes"},
-        {"pids", {.pids = 0}, "1 or more"},
-        {"pids negative", {.pids = -2}, "1 or more"},
+        {"pids", {.pids = 0}, "1…4194304"},
+        {"pids negative", {.pids = -2}, "1…4194304"},
+        {"pids high", {.pids = 4194305}, "1…4194304"},
         {"io weight", {.io_weight = 9}, "10…1000, not 9"},
         {"io weight high", {.io_weight = 1001}, "10…1000, not 1001"},
         {"page size", {.hugepages = {{"../2MB", 0}}}, "is no page size"},

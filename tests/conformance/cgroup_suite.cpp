@@ -348,7 +348,6 @@ TEST_P(CgroupSharing, HalfMadeIsMadeWholeOrRemoved) {
         if (round % 2 == 0) {
 
             EXPECT_EQ(words(backend().create(locator, {})), "ok");
-
         }
         EXPECT_EQ(words(backend().remove(locator)), "ok");
         EXPECT_TRUE(listed().empty());

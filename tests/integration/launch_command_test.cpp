@@ -111,9 +111,9 @@ TEST_F(LaunchContainer, SaysWhyACommandMayNotStart) {
     spec_.process.user.name = "web";
 
     spec_.process.args = {"/closed/x"};
-    EXPECT_EQ(text_of(launch(spec_)), "execve: '/closed/x': no search permission on '/closed'");
+    EXPECT_EQ(text_of(launch(spec_)), "'/closed/x': no search permission on '/closed'");
     spec_.process.args = {"/others"};
-    EXPECT_EQ(text_of(launch(spec_)), "execve: '/others' is not executable for this user (mode 0744)");
+    EXPECT_EQ(text_of(launch(spec_)), "'/others' is not executable for this user (mode 0744)");
 }
 
 TEST_F(LaunchContainer, SaysThatACommandIsTooLongOrBusy) {

@@ -1,7 +1,11 @@
 // The fixture of the integration tests.
 #include "support/engine_fixture.hpp"
 
+#include <cerrno>
 #include <cstdlib>
+#include <fcntl.h>
+#include <filesystem>
+#include <sys/file.h>
 #include <unistd.h>
 
 namespace mydocker::test {
@@ -10,6 +14,15 @@ namespace {
 std::unique_ptr<TempDir>& shared() {
     static std::unique_ptr<TempDir> directory;
     return directory;
+}
+
+// The leak meter counts all of the machine's containers: one test at a time, whoever else runs tests here.
+UniqueFd lock_machine() {
+    const std::string path = std::filesystem::temp_directory_path().string() + "/mydocker-test.lock";
+    UniqueFd fd(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+    while (fd && ::flock(fd.get(), LOCK_EX) != 0 && errno == EINTR) {
+    }
+    return fd;
 }
 
 } // namespace
@@ -39,6 +52,7 @@ std::vector<std::string> EngineTest::command(const std::vector<std::string>& wor
 
 void EngineTest::SetUpTestSuite() {
     if (missing(Need::root)) return;
+    const UniqueFd machine = lock_machine();
     shared() = std::make_unique<TempDir>();
     // The image is unpacked, and everything that stays has been made, before anything is measured.
     (void)run({stage() + "/bin/mydocker", "--root", root(), "--run-root", run_root(), "run", "--rm",
@@ -51,6 +65,7 @@ void EngineTest::TearDownTestSuite() {
 
 void EngineTest::SetUp() {
     if (auto why = missing(Need::root)) GTEST_SKIP() << *why;
+    machine_ = lock_machine();
     meter_ = std::make_unique<LeakMeter>(std::vector<std::string>{root(), run_root()}, stage());
 }
 
@@ -59,6 +74,7 @@ void EngineTest::TearDown() {
     for (const std::string& name : to_remove_)
         (void)mydocker({"rm", "-f", name});
     EXPECT_EQ(meter_->difference(), "");
+    machine_.reset();
 }
 
 Outcome EngineTest::mydocker(const std::vector<std::string>& words, const std::string& input) {

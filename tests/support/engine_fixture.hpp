@@ -1,6 +1,7 @@
 // Runs the real command line, as root, with roots of its own, inside the leak meter.
 #pragma once
 
+#include "mydocker/support/files.hpp"
 #include "support/leak_meter.hpp"
 #include "support/support.hpp"
 
@@ -38,6 +39,7 @@ class EngineTest : public ::testing::Test {
     [[nodiscard]] static const std::string& run_root();
 
   private:
+    UniqueFd machine_; // the lock
     std::unique_ptr<LeakMeter> meter_;
     std::vector<std::string> to_remove_;
 };

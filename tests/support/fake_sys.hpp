@@ -23,7 +23,7 @@ struct FakeFile {
     mode_t mode = S_IFREG | 0644;
     dev_t device = 0;
     std::optional<std::uint64_t> size = {}; // when it is not that of `bytes`
-    long filesystem = 0;               // fstatfs type
+    long filesystem = 0;                    // fstatfs type
 };
 
 struct FakePacket {

@@ -49,7 +49,7 @@ class LaunchContainer : public ::testing::Test {
 
     static std::string text_of(const Launched& result) {
         if (!result.begun) return "begin: " + describe(result.begun.error());
-        if (!result.started) return result.failure.stage + ": " + describe(result.failure.error);
+        if (!result.started) return describe(result.failure.error);
         return result.out;
     }
 

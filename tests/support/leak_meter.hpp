@@ -11,7 +11,7 @@ namespace mydocker::test {
 // Everything of ours that can be left behind, one line each, by kind.
 struct Inventory {
     std::set<std::string> mounts;    // mountinfo of this mount namespace
-    std::set<std::string> cgroups;   // every cgroup of every hierarchy
+    std::set<std::string> cgroups;   // the engine's, of every hierarchy
     std::set<std::string> processes; // mydocker's programs, and zombies of ours
     std::set<std::string> files;     // below the watched directories
     std::set<std::string> network;   // interfaces of this network namespace

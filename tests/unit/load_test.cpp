@@ -221,6 +221,7 @@ INSTANTIATE_TEST_SUITE_P(
     Table, LoadRefuses,
     testing::Values(
         Bad{"empty", [] { return std::string(); }, "is empty"},
+        Bad{"zeros", [] { return std::string(10240, '\0'); }, "holds no files"},
         Bad{"html", [] { return "<!DOCTYPE html>" + std::string(5000, ' '); }, "is no tar archive"},
         Bad{"bzip2", [] { return std::string("BZh91AY&SY"); }, "bzip2"},
         Bad{"rootfs", [] { return TarWriter().file("bin/sh", "x").finish(); }, "`import`"},

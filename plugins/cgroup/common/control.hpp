@@ -14,9 +14,9 @@ namespace mydocker::cgroup {
 
 // A cgroup in one hierarchy. Cheap to copy; `root` is not owned.
 struct Place {
-    int root = -1;         // the directory of the hierarchy's mount point
+    int root = -1;          // the directory of the hierarchy's mount point
     std::string_view point; // its path, for messages
-    std::string name;      // below it, e.g. "mydocker/web"; "": the mount point itself
+    std::string name;       // below it, e.g. "mydocker/web"; "": the mount point itself
 
     // Relative to `root`.
     [[nodiscard]] std::string file(std::string_view file) const;

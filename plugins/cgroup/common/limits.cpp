@@ -10,6 +10,7 @@ constexpr std::int64_t kMinMemory = 512 * 1024;
 constexpr std::int64_t kMinQuotaUsec = 1000;
 constexpr std::uint64_t kMinPeriodUsec = 1000;
 constexpr std::uint64_t kMaxPeriodUsec = 1'000'000;
+constexpr std::int64_t kMaxPids = 4'194'304;             // PID_MAX_LIMIT
 constexpr std::int64_t kMaxDeviceNumber = (1 << 20) - 1; // a minor number has 20 bits, a major one 12
 
 [[nodiscard]] std::unexpected<Error> invalid(std::string text) {
@@ -31,9 +32,8 @@ constexpr std::int64_t kMaxDeviceNumber = (1 << 20) - 1; // a minor number has 2
     if (*r.memory_swap < kMinMemory)
         return invalid("memory+swap: " + std::to_string(*r.memory_swap) + " is below the minimum 512k");
     if (limited && *r.memory_swap < *r.memory)
-        return invalid("memory+swap limit " + std::to_string(*r.memory_swap) +
-                       " is below the memory limit " + std::to_string(*r.memory) +
-                       "; it is the sum of memory and swap");
+        return invalid("memory+swap limit " + std::to_string(*r.memory_swap) + " is below the memory limit " +
+                       std::to_string(*r.memory) + "; it is the sum of memory and swap");
     return {};
 }
 
@@ -95,8 +95,9 @@ constexpr std::int64_t kMaxDeviceNumber = (1 << 20) - 1; // a minor number has 2
 Status validate(const Resources& resources) {
     if (auto fit = check_memory(resources); !fit) return fit;
     if (auto fit = check_cpu(resources); !fit) return fit;
-    if (resources.pids && *resources.pids != kUnlimited && *resources.pids < 1)
-        return invalid("pids limit must be 1 or more, or -1 for none, not " +
+    if (resources.pids && *resources.pids != kUnlimited &&
+        (*resources.pids < 1 || *resources.pids > kMaxPids))
+        return invalid("pids limit must be 1…4194304, or -1 for none, not " +
                        std::to_string(*resources.pids));
     return check_devices(resources);
 }

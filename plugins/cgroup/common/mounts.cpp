@@ -14,8 +14,8 @@ namespace {
 // The v1 controllers that there are and will be: v1 takes no new ones. Everything else among the
 // superblock's options (xattr, clone_children, seclabel, name=…) is no controller.
 constexpr std::array<std::string_view, 16> kControllers = {
-    "blkio",  "cpu",  "cpuacct", "cpuset",  "debug",    "devices",    "dmem", "freezer",
-    "hugetlb", "memory", "misc",  "net_cls", "net_prio", "perf_event", "pids", "rdma"};
+    "blkio",   "cpu",    "cpuacct", "cpuset",  "debug",    "devices",    "dmem", "freezer",
+    "hugetlb", "memory", "misc",    "net_cls", "net_prio", "perf_event", "pids", "rdma"};
 
 [[nodiscard]] bool is_controller(std::string_view option) {
     return std::ranges::find(kControllers, option) != kControllers.end();
@@ -33,8 +33,7 @@ constexpr std::array<std::string_view, 16> kControllers = {
     for (std::size_t at = 0; at < text.size(); ++at) {
         if (text[at] == '\\' && at + 3 < text.size() && is_octal(text[at + 1]) && is_octal(text[at + 2]) &&
             is_octal(text[at + 3])) {
-            const int value =
-                (text[at + 1] - '0') * 64 + (text[at + 2] - '0') * 8 + (text[at + 3] - '0');
+            const int value = (text[at + 1] - '0') * 64 + (text[at + 2] - '0') * 8 + (text[at + 3] - '0');
             plain += static_cast<char>(static_cast<unsigned char>(value));
             at += 3;
         } else {

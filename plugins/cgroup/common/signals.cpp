@@ -56,7 +56,8 @@ Result<std::size_t> signal_members(const Place& place, int signal, std::vector<p
     if (!members) return fail(members);
     std::vector<pid_t> fresh;
     std::ranges::set_difference(*members, done, std::back_inserter(fresh));
-    for (std::span<const pid_t> rest(fresh); !rest.empty(); rest = rest.subspan(std::min(rest.size(), kAtOnce)))
+    for (std::span<const pid_t> rest(fresh); !rest.empty();
+         rest = rest.subspan(std::min(rest.size(), kAtOnce)))
         if (auto sent = signal_some(place, signal, rest.first(std::min(rest.size(), kAtOnce))); !sent)
             return fail(sent);
     // Only those that are there now count as done: a number may come back as another process.

@@ -116,14 +116,21 @@ class Descent {
     return {};
 }
 
+[[nodiscard]] std::unexpected<Error> not_made(const Place& place, int error) {
+    const std::string text = "make cgroup " + place.quoted();
+    if (error == ENOSPC) return fail_errno(error, text + ": the kernel has no room for another");
+    if (error == EAGAIN) // A level above allows no more, or no deeper, cgroups.
+        return fail(Code::no_space, text + ": cgroup.max.descendants or cgroup.max.depth is reached", error);
+    return fail_errno(error, text);
+}
+
 [[nodiscard]] Status make_parents(const Place& place) {
     for (std::size_t slash = place.name.find('/'); slash != std::string::npos;
          slash = place.name.find('/', slash + 1)) {
         const std::string parent = place.name.substr(0, slash);
         if (::mkdirat(place.root, parent.c_str(), 0755) == 0) continue;
         const int error = errno;
-        if (error != EEXIST && !is_gone(error))
-            return fail_errno(error, "make cgroup " + Place{place.root, place.point, parent}.quoted());
+        if (error != EEXIST && !is_gone(error)) return not_made({place.root, place.point, parent}, error);
     }
     return {};
 }
@@ -190,10 +197,7 @@ Status make(const Place& place) {
         if (!is_gone(error)) break;
         if (auto made = make_parents(place); !made) return made;
     }
-    if (error == ENOSPC)
-        return fail_errno(error, "make cgroup " + place.quoted() +
-                                     ": the kernel's table of cgroups is full, or its limit is reached");
-    return fail_errno(error, "make cgroup " + place.quoted());
+    return not_made(place, error);
 }
 
 Status walk(const Place& place, const std::function<Status(int)>& visit) {
@@ -220,8 +224,7 @@ Status remove_cgroup(const Place& place, Deadline deadline, const ExitWait& wait
     for (int round = 0;; ++round) {
         if (removed(place.root, place.name)) return {};
         const int error = errno;
-        if (error != EBUSY && error != ENOTEMPTY)
-            return fail_errno(error, "remove cgroup " + place.quoted());
+        if (error != EBUSY && error != ENOTEMPTY) return fail_errno(error, "remove cgroup " + place.quoted());
         // EBUSY stands for both: processes in it, cgroups below it.
         UniqueFd top = open_directory(place.root, place.name);
         if (!top && is_gone(errno)) return {};

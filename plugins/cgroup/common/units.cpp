@@ -67,8 +67,8 @@ Result<Ranges> parse_ranges(std::string_view text, std::string_view what) {
         const auto last = dash == std::string_view::npos ? first : parse_index(piece.substr(dash + 1));
         if (!first || !last) return no_list(text, what);
         if (*first > *last)
-            return fail(Code::invalid, "'" + std::string(piece) + "' runs backwards; write " +
-                                           to_string({{*last, *first}}));
+            return fail(Code::invalid,
+                        "'" + std::string(piece) + "' runs backwards; write " + to_string({{*last, *first}}));
         ranges.push_back({*first, *last});
     }
     if (ranges.empty()) return no_list(text, what);

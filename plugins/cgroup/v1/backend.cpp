@@ -57,6 +57,12 @@ constexpr std::uint64_t kMountFlags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEX
     return mounts;
 }
 
+// Without hierarchies there are no cgroups: after a reboot into cgroup v2, what v1 made is gone.
+template <class T>
+[[nodiscard]] bool is_absent(const Result<T>& found) {
+    return !found && found.error().code == Code::unsupported;
+}
+
 // v1 tells nobody when the last process has left a cgroup: that ends of processes can be waited for,
 // but the cgroup may let go of them a moment later, hence the pause.
 void wait_for_members(const Place& place, Deadline deadline, int round) {
@@ -91,10 +97,9 @@ Result<CgroupV1::Target> CgroupV1::target(const Locator& locator) {
 
 Result<CgroupTraits> CgroupV1::probe() {
     auto all = hierarchies();
-    if (!all) return fail(all);
-    return CgroupTraits{.entry_at_clone = false,
-                        .controllers = controllers(**all),
-                        .mounts = container_mounts(**all)};
+    if (!all) return fail(Code::unsupported, all.error().text, all.error().sys_errno);
+    return CgroupTraits{
+        .entry_at_clone = false, .controllers = controllers(**all), .mounts = container_mounts(**all)};
 }
 
 Result<Locator> CgroupV1::locate(const CgroupName& name) {
@@ -134,8 +139,7 @@ Status CgroupV1::attach(const Locator& locator, pid_t pid) {
     auto to = target(locator);
     if (!to) return fail(to);
     for (const Hierarchy& hierarchy : to->hierarchies.all()) {
-        auto moved =
-            cgroup::write_control(hierarchy.place(to->name), "cgroup.procs", std::to_string(pid));
+        auto moved = cgroup::write_control(hierarchy.place(to->name), "cgroup.procs", std::to_string(pid));
         if (!moved) return fail(moved, "attach process " + std::to_string(pid));
     }
     return {};
@@ -182,6 +186,7 @@ Status CgroupV1::thaw(const Locator& locator) {
 
 Status CgroupV1::kill(const Locator& locator, int signal) {
     auto to = target(locator);
+    if (is_absent(to)) return {};
     if (!to) return fail(to);
     return kill_all(to->hierarchies, to->name, signal);
 }
@@ -204,6 +209,7 @@ Result<UniqueFd> CgroupV1::events(const Locator& locator) {
 
 Status CgroupV1::remove(const Locator& locator) {
     auto to = target(locator);
+    if (is_absent(to)) return {};
     if (!to) return fail(to);
     const Deadline deadline = in(kRemovePatience);
     Status first;
@@ -223,6 +229,7 @@ Status CgroupV1::remove(const Locator& locator) {
 Status CgroupV1::list(std::string_view prefix, const LocatorVisitor& visit) {
     if (auto fit = cgroup::check_name(prefix); !fit) return fit;
     auto all = hierarchies();
+    if (is_absent(all)) return {};
     if (!all) return fail(all);
     std::set<std::string> names; // A half-made or half-removed cgroup is in some hierarchies only.
     for (const Hierarchy& hierarchy : (*all)->all()) {

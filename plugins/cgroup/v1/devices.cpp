@@ -49,8 +49,9 @@ using Exceptions = std::map<DeviceSet, std::uint32_t>;
         const bool touches = intersection(at->first, set).has_value() && (at->second & access) != 0;
         if (touches && !covers(set, at->first))
             return fail(Code::unsupported, std::string("device rules: cgroup v1 cannot ") +
-                                               (policy.allow ? "allow '" : "deny '") + rule_text(set, access) +
-                                               "' after " + (policy.allow ? "denying '" : "allowing '") +
+                                               (policy.allow ? "allow '" : "deny '") +
+                                               rule_text(set, access) + "' after " +
+                                               (policy.allow ? "denying '" : "allowing '") +
                                                rule_text(at->first, at->second) + "'");
         if (touches) at->second &= ~access;
         at = at->second == 0 ? policy.exceptions.erase(at) : std::next(at);

@@ -9,10 +9,10 @@ namespace {
     return controller == "io" ? "blkio" : controller;
 }
 
-[[nodiscard]] std::string why_none(bool mounted, bool read_only) {
-    if (read_only) return "the cgroup v1 hierarchies are mounted read-only";
-    if (mounted) return "the cgroup v1 hierarchies are hidden by other mounts";
-    return "no cgroup v1 hierarchy with controllers is mounted";
+[[nodiscard]] std::unexpected<Error> none_found(bool mounted, bool read_only) {
+    if (read_only) return fail(Code::denied, "the cgroup v1 hierarchies are mounted read-only");
+    if (mounted) return fail(Code::denied, "the cgroup v1 hierarchies are hidden by other mounts");
+    return fail(Code::unsupported, "no cgroup v1 hierarchy with controllers is mounted");
 }
 
 } // namespace
@@ -41,7 +41,7 @@ Result<Hierarchies> Hierarchies::open() {
         if (!root) continue; // Hidden; what is said of it when it is missed is enough.
         found.all_.push_back({std::move(*root), std::move(mount.point), std::move(mount.controllers)});
     }
-    if (found.all_.empty()) return fail(Code::unsupported, why_none(mounted, read_only));
+    if (found.all_.empty()) return none_found(mounted, read_only);
     const auto freezer =
         std::ranges::find_if(found.all_, [](const Hierarchy& h) { return h.has("freezer"); });
     if (freezer != found.all_.end()) std::swap(*freezer, found.all_.front());

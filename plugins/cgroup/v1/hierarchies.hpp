@@ -24,7 +24,8 @@ struct Hierarchy {
 
 class Hierarchies {
   public:
-    // Opens every writable hierarchy with controllers. Errors: unsupported, when there is none.
+    // Opens every writable hierarchy with controllers. Errors: unsupported, when there is none, and so no
+    // cgroup either; denied, when all are read-only or hidden.
     [[nodiscard]] static Result<Hierarchies> open();
 
     // The one with the freezer first, if there is one: a process joins it before the others, so its

@@ -132,8 +132,7 @@ constexpr std::array<std::string_view, 2> kCpusetFiles = {"cpuset.cpus", "cpuset
                                          const auto kept = cgroup::keyed_number(now, device);
                                          return rate.rate == 0 ? !kept : kept == rate.rate;
                                      });
-        if (!set && set.error().sys_errno == ENODEV)
-            return fail(set, "there is no block device " + device);
+        if (!set && set.error().sys_errno == ENODEV) return fail(set, "there is no block device " + device);
         if (!set) return set;
     }
     return {};
@@ -171,8 +170,8 @@ Status inherit_cpuset(const Hierarchies& hierarchies, const std::string& name, c
     if (hierarchy == nullptr) return {};
     const Place place = hierarchy->place(name);
     for (const std::string_view file : kCpusetFiles) {
-        const bool set_later = file == kCpusetFiles[0] ? resources.cpuset_cpus.has_value()
-                                                       : resources.cpuset_mems.has_value();
+        const bool set_later =
+            file == kCpusetFiles[0] ? resources.cpuset_cpus.has_value() : resources.cpuset_mems.has_value();
         const auto value = inherited(set_later ? place.parent() : place, file);
         if (!value) return fail(value, "inherit processors and memory nodes");
     }
@@ -211,9 +210,8 @@ Status set_limits(const Hierarchies& hierarchies, const std::string& name, const
     add(r.memory || r.memory_swap || r.memory_reservation, "memory", "memory", set_memory);
     add(r.cpu_shares || r.cpu_quota_usec || r.cpu_period_usec, "cpu", "cpu", set_cpu);
     add(r.cpuset_cpus || r.cpuset_mems, "cpuset", "cpuset", set_cpuset);
-    add(r.pids.has_value(), "pids", "pids", [](const Place& place, const Resources& all) {
-        return cgroup::set_number(place, kPids, *all.pids);
-    });
+    add(r.pids.has_value(), "pids", "pids",
+        [](const Place& place, const Resources& all) { return cgroup::set_number(place, kPids, *all.pids); });
     add(r.io_weight || !r.io_read_bps.empty() || !r.io_write_bps.empty() || !r.io_read_iops.empty() ||
             !r.io_write_iops.empty(),
         "blkio", "io", set_io);

@@ -14,7 +14,8 @@ using cgroup::read_control;
 class Reader {
   public:
     Reader(const Hierarchies& hierarchies, const std::string& name)
-        : hierarchies_(hierarchies), name_(name) {}
+        : hierarchies_(hierarchies),
+          name_(name) {}
 
     [[nodiscard]] std::string text(std::string_view controller, std::string_view file) const {
         const Hierarchy* hierarchy = hierarchies_.with(controller);
@@ -96,8 +97,7 @@ Result<UniqueFd> open_oom_event(const Hierarchies& hierarchies, const std::strin
         return fail(Code::unsupported, "watch for kills for want of memory: no memory controller is mounted");
     const Place place = memory->place(name);
     auto control = files::open_at(place.root, place.file("memory.oom_control"), O_RDONLY);
-    if (!control)
-        return fail_errno(control.error().sys_errno, "open " + place.quoted("memory.oom_control"));
+    if (!control) return fail_errno(control.error().sys_errno, "open " + place.quoted("memory.oom_control"));
     UniqueFd event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!event) return fail_errno(errno, "make an eventfd");
     const std::string pair = std::to_string(event.get()) + " " + std::to_string(control->get());

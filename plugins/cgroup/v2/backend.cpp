@@ -46,6 +46,12 @@ constexpr std::chrono::seconds kRemovePatience(2);
                           : "";
 }
 
+// Without the tree there are no cgroups: after a reboot into cgroup v1, what v2 made is gone.
+template <class T>
+[[nodiscard]] bool is_absent(const Result<T>& found) {
+    return !found && found.error().code == Code::unsupported;
+}
+
 void wait_until_empty(const Place& place, Deadline deadline, int round) {
     const bool was_empty = wait_event(place, "populated", 0, deadline).has_value();
     // A cgroup that is empty and yet busy is being changed by somebody else at this moment.
@@ -78,7 +84,7 @@ Result<Place> CgroupV2::place(const Locator& locator) {
 
 Result<CgroupTraits> CgroupV2::probe() {
     const auto tree = hierarchy();
-    if (!tree) return fail(tree);
+    if (!tree) return fail(Code::unsupported, tree.error().text, tree.error().sys_errno);
     CgroupTraits traits{.entry_at_clone = can_clone_into_cgroup(), .controllers = {}, .mounts = {}};
     for (const std::string_view name : {"memory", "cpu", "cpuset", "pids", "io", "hugetlb"})
         if ((*tree)->has(name)) traits.controllers.emplace_back(name);
@@ -127,8 +133,8 @@ Status CgroupV2::attach(const Locator& locator, pid_t pid) {
     if (!to) return fail(to);
     auto moved = cgroup::write_control(*to, "cgroup.procs", std::to_string(pid));
     if (moved) return {};
-    return fail(moved.error(), "attach process " + std::to_string(pid) +
-                                   std::string(why_not_join(moved.error().sys_errno)));
+    return fail(moved.error(),
+                "attach process " + std::to_string(pid) + std::string(why_not_join(moved.error().sys_errno)));
 }
 
 Status CgroupV2::update(const Locator& locator, const Resources& resources) {
@@ -162,6 +168,7 @@ Status CgroupV2::thaw(const Locator& locator) {
 
 Status CgroupV2::kill(const Locator& locator, int signal) {
     const auto to = place(locator);
+    if (is_absent(to)) return {};
     if (!to) return fail(to);
     return kill_all(*to, signal);
 }
@@ -184,6 +191,7 @@ Result<UniqueFd> CgroupV2::events(const Locator& locator) {
 
 Status CgroupV2::remove(const Locator& locator) {
     const auto to = place(locator);
+    if (is_absent(to)) return {};
     if (!to) return fail(to);
     if (auto removed = cgroup::remove_cgroup(*to, in(kRemovePatience), wait_until_empty); !removed)
         return removed;
@@ -194,6 +202,7 @@ Status CgroupV2::remove(const Locator& locator) {
 Status CgroupV2::list(std::string_view prefix, const LocatorVisitor& visit) {
     if (auto fit = cgroup::check_name(prefix); !fit) return fit;
     const auto tree = hierarchy();
+    if (is_absent(tree)) return {};
     if (!tree) return fail(tree);
     const auto names = cgroup::children_of((*tree)->place(std::string(prefix)));
     if (!names) return fail(names);
@@ -207,5 +216,4 @@ Status CgroupV2::list(std::string_view prefix, const LocatorVisitor& visit) {
 } // namespace mydocker::cgroup_v2
 
 MYDOCKER_EXPORT_CGROUP_BACKEND(mydocker::cgroup_v2::CgroupV2, "v2", "1.0.0",
-                               "limits by cgroup v2, device rules by BPF",
-                               mydocker::cgroup_v2::kOptions);
+                               "limits by cgroup v2, device rules by BPF", mydocker::cgroup_v2::kOptions);

@@ -63,15 +63,21 @@ constexpr std::array<std::string_view, 4> kCounting = {"cpu", "io", "memory", "p
     }
 }
 
-[[nodiscard]] Status enable_one(const Place& place, const std::string& controller) {
-    auto enabled = cgroup::write_control(place, "cgroup.subtree_control", "+" + controller);
-    if (enabled) return {};
-    const int error = enabled.error().sys_errno;
-    const Code code = error == EINVAL || error == ENOENT || error == EOPNOTSUPP ? Code::unsupported
-                                                                              : enabled.error().code;
+[[nodiscard]] std::unexpected<Error> not_enabled(const Place& place, const std::string& controller,
+                                                 int error) {
+    const bool cannot = error == EINVAL || error == ENOENT || error == EOPNOTSUPP;
+    const Code code = cannot ? Code::unsupported : code_from_errno(error);
     std::string text = "enable controller " + controller + " below " + place.quoted();
     if (const auto why = why_not(error); !why.empty()) text += ": " + std::string(why);
     return fail(code, std::move(text), error);
+}
+
+// Whether controllers cannot be passed on because processes live here. Asked beforehand, since the
+// kernel refuses only some controllers then; the others (cpu, pids) it passes on and makes the cgroup a
+// threaded one, below which no process can be started. The true root, which has no type, is exempt.
+[[nodiscard]] bool has_processes_in_the_way(const Place& place) {
+    if (::faccessat(place.root, place.file("cgroup.type").c_str(), F_OK, 0) != 0) return false;
+    return !cgroup::read_control(place, "cgroup.procs").value_or("").empty();
 }
 
 // In one level: all in one write, and one by one to find the culprit only if that fails.
@@ -83,12 +89,24 @@ constexpr std::array<std::string_view, 4> kCounting = {"cpu", "io", "memory", "p
     all.insert(welcome.begin(), welcome.end());
     const Names lacking = difference(all, there);
     if (lacking.empty()) return {};
+    if (has_processes_in_the_way(place)) {
+        const Names missing = difference(required, there);
+        if (missing.empty()) return {};
+        return not_enabled(place, *missing.begin(), EBUSY);
+    }
     if (cgroup::write_control(place, "cgroup.subtree_control", switch_on(lacking))) return {};
     for (const std::string& controller : lacking) {
-        auto enabled = enable_one(place, controller);
-        if (!enabled && required.contains(controller)) return enabled;
+        const auto enabled = cgroup::write_control(place, "cgroup.subtree_control", "+" + controller);
+        if (!enabled && required.contains(controller))
+            return not_enabled(place, controller, enabled.error().sys_errno);
     }
     return {};
+}
+
+[[nodiscard]] Result<UniqueFd> open_writable(const cgroup::CgroupMount& mount) {
+    if (mount.read_only)
+        return fail(Code::denied, "the cgroup v2 hierarchy at '" + mount.point + "' is mounted read-only");
+    return cgroup::open_mount(mount);
 }
 
 [[nodiscard]] std::optional<std::string> bound_to_v1(const std::vector<std::string>& there) {
@@ -109,30 +127,27 @@ Result<Hierarchy> Hierarchy::open() {
     auto mounts = cgroup::cgroup_mounts();
     if (!mounts) return fail(mounts);
     Hierarchy found;
-    std::string why = "no cgroup v2 hierarchy is mounted";
+    Error why{Code::unsupported, 0, "no cgroup v2 hierarchy is mounted"};
     for (cgroup::CgroupMount& mount : *mounts) {
         if (mount.version != cgroup::Version::v2) continue;
-        auto root = mount.read_only
-                        ? fail(Code::unsupported, "the cgroup v2 hierarchy at '" + mount.point +
-                                                      "' is mounted read-only")
-                        : cgroup::open_mount(mount);
+        auto root = open_writable(mount);
         if (!root) {
-            why = root.error().text;
+            why = Error{Code::denied, 0, root.error().text};
             continue;
         }
         found.root_ = std::move(*root);
         found.point_ = std::move(mount.point);
         break;
     }
-    if (!found.root_) return fail(Code::unsupported, std::move(why));
+    if (!found.root_) return std::unexpected(std::move(why));
     const auto text = cgroup::read_control(found.place(""), "cgroup.controllers");
     if (!text) return fail(text);
     for (const std::string_view name : cgroup::words_of(*text))
         found.controllers_.emplace_back(name);
-    const std::string only = "the cgroup v2 hierarchy at '" + found.point_ + "' has " +
-                             (found.controllers_.empty()
-                                  ? "no controllers"
-                                  : "the controllers " + joined(found.controllers_) + " only");
+    const std::string only =
+        "the cgroup v2 hierarchy at '" + found.point_ + "' has " +
+        (found.controllers_.empty() ? "no controllers"
+                                    : "the controllers " + joined(found.controllers_) + " only");
     if (const auto bound = bound_to_v1(found.controllers_))
         return fail(Code::unsupported, only + "; cgroup v1 hierarchies have " + *bound);
     if (std::ranges::none_of(kNeeded, [&](std::string_view name) { return found.has(name); }))

@@ -15,8 +15,9 @@ using cgroup::Place;
 
 class Hierarchy {
   public:
-    // Opens the tree. Errors: unsupported, when it is not mounted writable, or when v1 hierarchies have
-    // the controllers that containers are limited with.
+    // Opens the tree. Errors: unsupported, when it is not mounted, or when v1 hierarchies have the
+    // controllers that containers are limited with: then it has no cgroups of ours; denied, when it is
+    // read-only or hidden.
     [[nodiscard]] static Result<Hierarchy> open();
 
     [[nodiscard]] Place place(const std::string& name) const { return {root_.get(), point_, name}; }

@@ -43,8 +43,7 @@ constexpr Limit kPids{"pids limit", "pids.max"};
 
 [[nodiscard]] Status set_swap(const Place& place, const Resources& r) {
     // Without swap accounting there is no limit to lift.
-    if (*r.memory_swap == kUnlimited &&
-        ::faccessat(place.root, place.file(kSwap.file).c_str(), F_OK, 0) != 0)
+    if (*r.memory_swap == kUnlimited && ::faccessat(place.root, place.file(kSwap.file).c_str(), F_OK, 0) != 0)
         return {};
     const auto swap = swap_of(place, r);
     if (!swap) return fail(swap);
@@ -126,8 +125,7 @@ constexpr Limit kPids{"pids limit", "pids.max"};
             return rate.rate == 0; // Without any limit the device has no line.
         };
         auto set = cgroup::set_limit(place, {"io rate", "io.max"}, io_max(rate, key), is_it);
-        if (!set && set.error().sys_errno == ENODEV)
-            return fail(set, "there is no block device " + device);
+        if (!set && set.error().sys_errno == ENODEV) return fail(set, "there is no block device " + device);
         if (!set) return set;
     }
     return {};
@@ -203,9 +201,8 @@ Status set_limits(const Hierarchy& hierarchy, const std::string& name, const Res
     add(r.memory || r.memory_swap || r.memory_reservation, "memory", "memory", set_memory);
     add(r.cpu_shares || r.cpu_quota_usec || r.cpu_period_usec, "cpu", "cpu", set_cpu);
     add(r.cpuset_cpus || r.cpuset_mems, "cpuset", "cpuset", set_cpuset);
-    add(r.pids.has_value(), "pids", "pids", [](const Place& at, const Resources& all) {
-        return cgroup::set_number(at, kPids, *all.pids);
-    });
+    add(r.pids.has_value(), "pids", "pids",
+        [](const Place& at, const Resources& all) { return cgroup::set_number(at, kPids, *all.pids); });
     add(r.io_weight || !r.io_read_bps.empty() || !r.io_write_bps.empty() || !r.io_read_iops.empty() ||
             !r.io_write_iops.empty(),
         "io", "io", set_io);
