@@ -33,7 +33,7 @@ mydocker_driver_test(log_text log/text-file LINK Boost::log Boost::thread Boost:
 mydocker_driver_test(state_json_file state/json-file)
 if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/unit/cgroup_units_test.cpp)
 mydocker_driver_test(cgroup_units cgroup/common)
-file(GLOB CGROUP_PURE CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/plugins/cgroup/v2/device*.cpp)
+file(GLOB CGROUP_PURE CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/plugins/cgroup/v[12]/device*.cpp)
 target_sources(unit_cgroup_units PRIVATE ${CGROUP_PURE})
 endif()
 

@@ -118,6 +118,11 @@ bool CgroupSuite::can_limit(std::string_view controller) const {
     return std::ranges::find(traits_.controllers, controller) != traits_.controllers.end();
 }
 
+std::optional<std::string> CgroupSuite::lacks(std::string_view controller) const {
+    if (can_limit(controller)) return std::nullopt;
+    return "no limits by the controller " + std::string(controller) + " here";
+}
+
 Locator CgroupSuite::locate(const std::string& name) {
     auto locator = backend_->locate(CgroupName(parent_ + "/" + name));
     EXPECT_EQ(words(locator), "ok");

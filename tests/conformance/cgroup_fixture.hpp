@@ -9,6 +9,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -61,6 +62,8 @@ class CgroupSuite : public testing::TestWithParam<Subject<CgroupBackend>> {
     [[nodiscard]] CgroupBackend& backend() { return *backend_; }
     [[nodiscard]] const CgroupTraits& traits() const { return traits_; }
     [[nodiscard]] bool can_limit(std::string_view controller) const;
+    // Why a case that limits by the controller cannot run; nothing when it can.
+    [[nodiscard]] std::optional<std::string> lacks(std::string_view controller) const;
     [[nodiscard]] Shared& shared() { return *shared_; }
 
     // The locator of "<parent>/<name>".

@@ -8,13 +8,9 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
-#include <filesystem>
 #include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,17 +19,7 @@ namespace {
 
 constexpr std::int64_t kMiB = 1 << 20;
 
-class CgroupLimits : public CgroupSuite {
-  protected:
-    // Why a case cannot run; empty: it can.
-    [[nodiscard]] std::string lacks(std::string_view controller) const {
-        return can_limit(controller) ? ""
-                                     : "no limits by the controller " + std::string(controller) + " here";
-    }
-};
-
-#define NEEDS_CONTROLLER(name)                                                                               \
-    if (const std::string why = lacks(name); !why.empty()) GTEST_SKIP() << why
+using CgroupLimits = CgroupSuite;
 
 struct Wrong {
     const char* name;
@@ -125,7 +111,7 @@ int fork_until_refused(Shared& shared) {
 }
 
 TEST_P(CgroupLimits, ForkBombEndsAtThePidsLimit) {
-    NEEDS_CONTROLLER("pids");
+    if (auto why = lacks("pids")) GTEST_SKIP() << *why;
     const Locator locator = given("a", {.pids = 8});
 
     EXPECT_EQ(run(locator, [&] { return fork_until_refused(shared()); }), 0);
@@ -153,7 +139,7 @@ bool is_readable(const UniqueFd& fd, int milliseconds) {
 }
 
 TEST_P(CgroupLimits, MemoryHogIsKilledCountedAndAnnounced) {
-    NEEDS_CONTROLLER("memory");
+    if (auto why = lacks("memory")) GTEST_SKIP() << *why;
     const Locator locator = given("a", {.memory = 32 * kMiB});
     const auto unswapped = backend().update(locator, {.memory_swap = 32 * kMiB});
     EXPECT_TRUE(unswapped || unswapped.error().code == Code::unsupported) << words(unswapped);
@@ -169,7 +155,7 @@ TEST_P(CgroupLimits, MemoryHogIsKilledCountedAndAnnounced) {
 }
 
 TEST_P(CgroupLimits, MemoryWithinTheLimitIsGranted) {
-    NEEDS_CONTROLLER("memory");
+    if (auto why = lacks("memory")) GTEST_SKIP() << *why;
     const Locator locator = given("a", {.memory = 64 * kMiB});
 
     EXPECT_EQ(run(locator, [] { return touch(16 * kMiB); }), 0);
@@ -177,7 +163,7 @@ TEST_P(CgroupLimits, MemoryWithinTheLimitIsGranted) {
 }
 
 TEST_P(CgroupLimits, MemoryGoesUpAndDownWithItsSum) {
-    NEEDS_CONTROLLER("memory");
+    if (auto why = lacks("memory")) GTEST_SKIP() << *why;
     const Locator locator = given("a", {.memory = 64 * kMiB});
     for (const std::int64_t bytes : {64 * kMiB, 256 * kMiB, 32 * kMiB, std::int64_t{kUnlimited}, 48 * kMiB}) {
         auto updated = backend().update(locator, {.memory = bytes, .memory_swap = bytes});
@@ -192,7 +178,7 @@ TEST_P(CgroupLimits, MemoryGoesUpAndDownWithItsSum) {
 }
 
 TEST_P(CgroupLimits, SumWithoutAMemoryLimitIsRefused) {
-    NEEDS_CONTROLLER("memory");
+    if (auto why = lacks("memory")) GTEST_SKIP() << *why;
     const Locator locator = locate("a");
 
     EXPECT_EQ(error_code(backend().create(locator, {.memory = kUnlimited, .memory_swap = kMiB})),
@@ -200,8 +186,8 @@ TEST_P(CgroupLimits, SumWithoutAMemoryLimitIsRefused) {
 }
 
 TEST_P(CgroupLimits, UpdateLeavesAbsentFields) {
-    NEEDS_CONTROLLER("pids");
-    NEEDS_CONTROLLER("memory");
+    if (auto why = lacks("pids")) GTEST_SKIP() << *why;
+    if (auto why = lacks("memory")) GTEST_SKIP() << *why;
     const Locator locator = given("a", {.memory = 64 * kMiB, .pids = 10});
 
     EXPECT_EQ(words(backend().update(locator, {.memory = 128 * kMiB})), "ok");
@@ -212,7 +198,7 @@ TEST_P(CgroupLimits, UpdateLeavesAbsentFields) {
 }
 
 TEST_P(CgroupLimits, CreateAgainSetsLimitsAnew) {
-    NEEDS_CONTROLLER("pids");
+    if (auto why = lacks("pids")) GTEST_SKIP() << *why;
     const Locator locator = given("a", {.pids = 10});
 
     EXPECT_EQ(words(backend().create(locator, {.pids = 20})), "ok");
@@ -234,7 +220,7 @@ int spin(std::int64_t milliseconds) {
 }
 
 TEST_P(CgroupLimits, CpuQuotaThrottles) {
-    NEEDS_CONTROLLER("cpu");
+    if (auto why = lacks("cpu")) GTEST_SKIP() << *why;
     const Locator locator = given("a", {.cpu_quota_usec = 10'000, .cpu_period_usec = 100'000});
 
     EXPECT_EQ(run(locator, [] { return spin(1000); }), 0);
@@ -248,7 +234,7 @@ TEST_P(CgroupLimits, CpuQuotaThrottles) {
 }
 
 TEST_P(CgroupLimits, CpuQuotaChangesWithAndWithoutItsPeriod) {
-    NEEDS_CONTROLLER("cpu");
+    if (auto why = lacks("cpu")) GTEST_SKIP() << *why;
     const Locator locator = given("a", {.cpu_quota_usec = 50'000, .cpu_period_usec = 100'000});
 
     EXPECT_EQ(words(backend().update(locator, {.cpu_quota_usec = 20'000})), "ok");
@@ -258,14 +244,14 @@ TEST_P(CgroupLimits, CpuQuotaChangesWithAndWithoutItsPeriod) {
 }
 
 TEST_P(CgroupLimits, CpuSharesTakeBothEnds) {
-    NEEDS_CONTROLLER("cpu");
+    if (auto why = lacks("cpu")) GTEST_SKIP() << *why;
     const Locator locator = given("a");
     for (const std::uint64_t shares : {2U, 3U, 512U, 1024U, 262143U, 262144U})
         EXPECT_EQ(words(backend().update(locator, {.cpu_shares = shares})), "ok") << shares;
 }
 
 TEST_P(CgroupLimits, CpusetPins) {
-    NEEDS_CONTROLLER("cpuset");
+    if (auto why = lacks("cpuset")) GTEST_SKIP() << *why;
     const Locator locator = given("a", {.cpuset_cpus = "0", .cpuset_mems = "0"});
 
     const int only_first = run(locator, [] {
@@ -279,7 +265,7 @@ TEST_P(CgroupLimits, CpusetPins) {
 }
 
 TEST_P(CgroupLimits, CpusetRefusesWhatDoesNotExist) {
-    NEEDS_CONTROLLER("cpuset");
+    if (auto why = lacks("cpuset")) GTEST_SKIP() << *why;
     const Locator locator = locate("a");
 
     const auto cpus = backend().create(locator, {.cpuset_cpus = "0,4093"});
@@ -289,98 +275,6 @@ TEST_P(CgroupLimits, CpusetRefusesWhatDoesNotExist) {
     EXPECT_NE(words(cpus).find("CPU 4093 does not exist (0"), std::string::npos) << words(cpus);
     EXPECT_EQ(error_code(mems), Code::invalid);
     EXPECT_NE(words(mems).find("memory node 1021 does not exist"), std::string::npos) << words(mems);
-}
-
-// Bits: 1 /dev/null opens for both, 2 /dev/zero reads, 4 /dev/zero writes, 8 a node like null is made.
-int try_devices() {
-    const std::string node = "/tmp/cgroup-node-" + std::to_string(::getpid());
-    const auto opens = [](const char* path, int flags) { return bool(UniqueFd(::open(path, flags))); };
-    int can = 0;
-    if (opens("/dev/null", O_RDWR)) can |= 1;
-    if (opens("/dev/zero", O_RDONLY)) can |= 2;
-    if (opens("/dev/zero", O_WRONLY)) can |= 4;
-    if (::mknod(node.c_str(), S_IFCHR | 0600, makedev(1, 3)) == 0) can |= 8;
-    ::unlink(node.c_str());
-    return can;
-}
-
-TEST_P(CgroupLimits, DeviceRulesAreEnforcedAndReplaced) {
-    NEEDS_CONTROLLER("devices");
-    const DeviceRule none{false, 'a', -1, -1, "rwm"};
-    const DeviceRule all{true, 'a', -1, -1, "rwm"};
-    const std::pair<std::vector<DeviceRule>, int> table[] = {
-        {{none, {true, 'c', 1, 3, "rw"}}, 1},
-        {{none, {true, 'c', 1, 5, "r"}}, 2},
-        {{none, {true, 'c', 1, 3, "rwm"}, {true, 'c', 1, 5, "w"}}, 1 | 4 | 8},
-        {{all}, 15},
-        {{all, {false, 'c', 1, 5, "w"}}, 1 | 2 | 8},
-        {{none, {true, 'c', 1, 5, "r"}, {true, 'c', -1, -1, "w"}}, 2 | 4},
-        {{none, {true, 'c', -1, -1, "m"}, {true, 'c', 1, -1, "r"}, {true, 'c', -1, 3, "w"}}, 1 | 2 | 8},
-        {{{true, 'c', 1, 3, "rwm"}, none, {true, 'c', 1, 5, "rw"}}, 2 | 4},
-        {{none, {true, 'c', 1, 3, "rw"}, {false, 'c', -1, -1, "rwm"}}, 0},
-        {{}, 0},
-        {{none, {true, 'b', 1, 3, "rwm"}}, 0},
-    };
-    const Locator locator = given("a");
-    EXPECT_EQ(run(locator, try_devices), 15);
-    for (const auto& [list, want] : table) {
-        EXPECT_EQ(words(backend().update(locator, {.devices = list})), "ok");
-        EXPECT_EQ(run(locator, try_devices), want) << "rule list " << (&list - &table[0].first) << want;
-    }
-}
-
-std::optional<dev_t> any_disk() {
-    for (const auto& entry : std::filesystem::directory_iterator("/sys/block")) {
-        const auto text = files::read_file(entry.path() / "dev");
-        unsigned major_number = 0;
-        unsigned minor_number = 0;
-        if (text && std::sscanf(text->c_str(), "%u:%u", &major_number, &minor_number) == 2)
-            return makedev(major_number, minor_number);
-    }
-    return std::nullopt;
-}
-
-TEST_P(CgroupLimits, IoRatesAreSetAndLifted) {
-    NEEDS_CONTROLLER("io");
-    const auto disk = any_disk();
-    if (!disk) GTEST_SKIP() << "no block device here";
-    const DeviceRate rate{major(*disk), minor(*disk), 1 << 20};
-    const DeviceRate none{major(*disk), minor(*disk), 0};
-    const Locator locator = given("a");
-
-    EXPECT_EQ(words(backend().update(locator, {.io_read_bps = {rate}, .io_write_bps = {rate}})), "ok");
-    EXPECT_EQ(words(backend().update(locator, {.io_read_iops = {rate}, .io_write_iops = {rate}})), "ok");
-    EXPECT_EQ(words(backend().update(locator, {.io_read_bps = {none}, .io_write_iops = {none}})), "ok");
-}
-
-TEST_P(CgroupLimits, FailedUpdateSaysWhatWasSetBefore) {
-    NEEDS_CONTROLLER("io");
-    NEEDS_CONTROLLER("pids");
-    const Locator locator = given("a");
-
-    const auto updated = backend().update(locator, {.pids = 10, .io_read_bps = {{4095, 1000, 1 << 20}}});
-
-    ASSERT_FALSE(updated);
-    EXPECT_NE(words(updated).find("pids"), std::string::npos) << words(updated);
-    EXPECT_NE(words(updated).find("4095:1000"), std::string::npos) << words(updated);
-    EXPECT_EQ(backend().stats(locator)->pids_limit, 10U);
-}
-
-TEST_P(CgroupLimits, IoWeightWorksOrSaysWhatItTakes) {
-    NEEDS_CONTROLLER("io");
-    const Locator locator = given("a");
-    for (const std::uint16_t weight : std::initializer_list<std::uint16_t>{10, 500, 1000}) {
-        const auto updated = backend().update(locator, {.io_weight = weight});
-        EXPECT_TRUE(updated || updated.error().code == Code::unsupported) << words(updated);
-    }
-}
-
-TEST_P(CgroupLimits, HugepageLimitsAreSet) {
-    NEEDS_CONTROLLER("hugetlb");
-    const Locator locator = given("a");
-
-    EXPECT_EQ(words(backend().update(locator, {.hugepages = {{"2MB", 4U << 20U}}})), "ok");
-    EXPECT_EQ(error_code(backend().update(locator, {.hugepages = {{"3MB", 3U << 20U}}})), Code::unsupported);
 }
 
 TEST_P(CgroupLimits, StatsCountWhatRan) {

@@ -35,9 +35,7 @@ int fork_storm(Shared& shared) {
     }
 }
 
-Resources storm_limits(bool pids) {
-    return pids ? Resources{.pids = 60} : Resources{};
-}
+const Resources kStormLimits{.pids = 60};
 
 TEST_P(CgroupProcesses, FrozenDoesNothingUntilThawed) {
     const Locator locator = given("a");
@@ -81,8 +79,8 @@ TEST_P(CgroupProcesses, FreezeReachesSubCgroups) {
 }
 
 TEST_P(CgroupProcesses, ForkStormFreezes) {
-    const Locator locator = given("a", storm_limits(can_limit("pids")));
-    if (!can_limit("pids")) GTEST_SKIP() << "a fork storm without a pids limit is not for this machine";
+    if (auto why = lacks("pids")) GTEST_SKIP() << *why; // A fork storm takes the machine with it.
+    const Locator locator = given("a", kStormLimits);
     const Member member = start(locator, [&] { return fork_storm(shared()); });
     EXPECT_TRUE(soon([&] { return shared().forked > 100; }));
 
@@ -107,8 +105,8 @@ TEST_P(CgroupProcesses, KillIsCompleteOnReturn) {
 }
 
 TEST_P(CgroupProcesses, KillEndsAForkStorm) {
-    if (!can_limit("pids")) GTEST_SKIP() << "a fork storm without a pids limit is not for this machine";
-    const Locator locator = given("a", storm_limits(true));
+    if (auto why = lacks("pids")) GTEST_SKIP() << *why; // A fork storm takes the machine with it.
+    const Locator locator = given("a", kStormLimits);
     for (int round = 0; round < 5; ++round) {
         shared().forked = 0;
         const Member member = start(locator, [&] { return fork_storm(shared()); });
@@ -169,8 +167,8 @@ TEST_P(CgroupProcesses, SignalReachesEveryProcess) {
 }
 
 TEST_P(CgroupProcesses, SignalReachesAForkStorm) {
-    if (!can_limit("pids")) GTEST_SKIP() << "a fork storm without a pids limit is not for this machine";
-    const Locator locator = given("a", storm_limits(true));
+    if (auto why = lacks("pids")) GTEST_SKIP() << *why; // A fork storm takes the machine with it.
+    const Locator locator = given("a", kStormLimits);
     const Member member = start(locator, [&] { return fork_storm(shared()); });
     EXPECT_TRUE(soon([&] { return shared().forked > 200; }));
 

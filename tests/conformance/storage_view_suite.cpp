@@ -89,6 +89,25 @@ TEST_P(StorageMounts, HidingDirectoriesShowOnlyWhatIsAbove) {
     EXPECT_EQ(tree_of(view.path("dir")), want);
 }
 
+TEST_P(StorageMounts, AHidingRootShowsOnlyWhatIsAbove) {
+    const LayerId one = given_base();
+    const LayerId two = given_layer(2, {one}, [](const LayerWriter& layer) {
+        layer.hide_below("");
+        layer.directory("dir");
+        layer.file("dir/new", "second");
+        layer.file("file", "second");
+    });
+    const LayerId three =
+        given_layer(3, {one, two}, [](const LayerWriter& layer) { layer.directory("dir"); });
+    const RwId id = given_rw(1, {one, two, three});
+
+    const View view = mounted(id);
+
+    const std::map<std::string, std::string> want{
+        {"dir", "dir"}, {"dir/new", "file second"}, {"file", "file second"}};
+    EXPECT_EQ(tree_of(view.path("")), want);
+}
+
 TEST_P(StorageMounts, ARemovedNameCanComeBack) {
     const LayerId one = given_base();
     const LayerId two = given_layer(2, {one}, [](const LayerWriter& layer) { layer.remove("dir"); });

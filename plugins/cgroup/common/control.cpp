@@ -99,9 +99,13 @@ Status set_limit(const Place& place, const Limit& limit, std::string_view text,
 }
 
 Status set_number(const Place& place, const Limit& limit, std::int64_t wanted, const Notation& notation) {
-    if (wanted < 0)
-        return set_limit(place, limit, notation.unlimited,
-                         [](std::string_view now) { return !limit_value(now); });
+    if (wanted < 0) {
+        auto lifted = set_limit(place, limit, notation.unlimited,
+                                [](std::string_view now) { return !limit_value(now); });
+        // What this kernel, or this cgroup, does not have limits nothing.
+        if (!lifted && lifted.error().code == Code::unsupported) return {};
+        return lifted;
+    }
     const auto number = static_cast<std::uint64_t>(wanted);
     const std::uint64_t kept = whole_pages(number, notation.granularity);
     return set_limit(place, limit, std::to_string(number), [kept](std::string_view now) {

@@ -54,7 +54,7 @@ struct Notation {
     std::uint64_t granularity = 1;      // the kernel keeps whole multiples of it
 };
 
-// As set_limit, for a number or, if negative, no limit.
+// As set_limit, for a number or, if negative, no limit; lifting one that cannot be set here succeeds.
 [[nodiscard]] Status set_number(const Place& place, const Limit& limit, std::int64_t wanted,
                                 const Notation& notation = {});
 

@@ -57,13 +57,8 @@ constexpr std::array<std::string_view, 2> kCpusetFiles = {"cpuset.cpus", "cpuset
 }
 
 [[nodiscard]] Status set_memory(const Place& place, const Resources& r) {
-    Resources wanted = r;
-    // Without swap accounting there is no limit to lift.
-    if (wanted.memory_swap == kUnlimited &&
-        ::faccessat(place.root, place.file(kMemorySwap.file).c_str(), F_OK, 0) != 0)
-        wanted.memory_swap.reset();
-    if (wanted.memory || wanted.memory_swap)
-        if (auto set = set_memory_and_swap(place, wanted); !set) return set;
+    if (r.memory || r.memory_swap)
+        if (auto set = set_memory_and_swap(place, r); !set) return set;
     if (!r.memory_reservation) return {};
     return cgroup::set_number(place, kReservation, *r.memory_reservation, bytes());
 }

@@ -42,9 +42,6 @@ constexpr Limit kPids{"pids limit", "pids.max"};
 }
 
 [[nodiscard]] Status set_swap(const Place& place, const Resources& r) {
-    // Without swap accounting there is no limit to lift.
-    if (*r.memory_swap == kUnlimited && ::faccessat(place.root, place.file(kSwap.file).c_str(), F_OK, 0) != 0)
-        return {};
     const auto swap = swap_of(place, r);
     if (!swap) return fail(swap);
     return cgroup::set_number(place, kSwap, *swap, pages());
@@ -58,7 +55,11 @@ constexpr Limit kPids{"pids limit", "pids.max"};
         if (auto set = cgroup::set_number(place, kMemory, *r.memory, pages()); !set) return set;
     if (!r.memory_reservation) return {};
     // No reservation is "0" here, where v1 has "no soft limit".
-    return cgroup::set_number(place, kReservation, std::max<std::int64_t>(*r.memory_reservation, 0), pages());
+    auto reserved =
+        cgroup::set_number(place, kReservation, std::max<std::int64_t>(*r.memory_reservation, 0), pages());
+    if (!reserved && *r.memory_reservation == kUnlimited && reserved.error().code == Code::unsupported)
+        return {};
+    return reserved;
 }
 
 [[nodiscard]] Status set_bandwidth(const Place& place, const Resources& r) {

@@ -299,6 +299,17 @@ Status LayerStore::remove_layer(const LayerId& id) {
     return moved->empty() ? Status{} : directory_.discard(*moved);
 }
 
+Result<LayerStore::Staged> LayerStore::open_staged(const LayerId& id) {
+    const auto held = held_.find(id);
+    if (held == held_.end())
+        return fail(Code::not_found, "layer " + quoted(id.str()) + " is not being unpacked here");
+    auto record = read_record(held->second.get(), kRecord);
+    if (!record) return fail(record, "of layer " + quoted(id.str()));
+    auto tree = files::open_at(held->second.get(), kTree, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!tree) return fail(tree, "in " + quoted(staging_path(id)));
+    return Staged{std::move(*tree), std::move(record->below)};
+}
+
 Result<UniqueFd> LayerStore::open_layer(const LayerId& id) {
     const auto root = directory_.open();
     if (!root) return fail(root);

@@ -73,6 +73,13 @@ class LayerStore {
     [[nodiscard]] Result<Usage> seal_layer(const LayerId& id);
     [[nodiscard]] Status remove_layer(const LayerId& id);
 
+    // What this instance has staged: the tree, open, and what it will lie on. Errors: not_found.
+    struct Staged {
+        UniqueFd tree;
+        std::vector<LayerId> below; // base first
+    };
+    [[nodiscard]] Result<Staged> open_staged(const LayerId& id);
+
     // Errors: not_found, naming the layer.
     [[nodiscard]] Result<UniqueFd> open_layer(const LayerId& id);
     [[nodiscard]] Result<ChainRecord> read_layer(const LayerId& id);

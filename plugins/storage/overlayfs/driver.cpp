@@ -2,6 +2,7 @@
 
 #include "changes.hpp"
 #include "mydocker/export_storage_driver.hpp"
+#include "opaque_root.hpp"
 #include "probe.hpp"
 #include "storage/common/tree.hpp"
 
@@ -91,6 +92,9 @@ Result<std::string> Overlayfs::create_layer(const LayerId& id, LayerChain below)
 }
 
 Result<Usage> Overlayfs::seal_layer(const LayerId& id) {
+    if (const auto staged = store_.open_staged(id); staged && is_opaque_root(staged->tree.get()))
+        if (auto hidden = hide_below(staged->tree.get(), staged->below, store_); !hidden)
+            return fail(hidden, "layer " + quoted(id.str()));
     return store_.seal_layer(id);
 }
 
