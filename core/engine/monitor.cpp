@@ -87,6 +87,18 @@ Status Monitor::await_go() {
     return {};
 }
 
+namespace {
+
+// Why the command did not run. What is wrong with the command itself is said as it is; of our own work
+// also the step.
+Error named(runtime::InitFailure failure) {
+    if (failure.exit_code == 125 && !failure.stage.empty())
+        failure.error.text = failure.stage + ": " + failure.error.text;
+    return std::move(failure.error);
+}
+
+} // namespace
+
 Result<void> Monitor::start(FailedReport& failure) {
     auto fail_with = [&](const Error& error, int exit_code) {
         failure = {error, exit_code};
@@ -102,7 +114,7 @@ Result<void> Monitor::start(FailedReport& failure) {
     auto message = await_init(*launch);
     if (!message) return fail_with(message.error(), 125);
     if (message->kind == runtime::InitMessage::Kind::failed)
-        return fail_with(message->failure.error, message->failure.exit_code);
+        return fail_with(named(message->failure), message->failure.exit_code);
     if (plan_.terminal) adopt_terminal(std::move(message->terminal));
 
     auto identity = process::identify(launch->pid());
@@ -120,7 +132,7 @@ Result<void> Monitor::start(FailedReport& failure) {
     if (!message || message->kind == runtime::InitMessage::Kind::failed) {
         (void)::unlink((plan_.run_directory + "/go").c_str()); // It did not run after all.
         if (!message) return fail_with(message.error(), 125);
-        return fail_with(message->failure.error, message->failure.exit_code);
+        return fail_with(named(message->failure), message->failure.exit_code);
     }
     child_ = launch->release();
     inner_ = {};

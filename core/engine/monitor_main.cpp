@@ -118,6 +118,8 @@ int main() {
         (void)::fcntl(fd, F_SETFD, FD_CLOEXEC);
     auto plan = read_plan();
     if (!plan) {
+        const engine::FailedReport failure{plan.error(), 125};
+        if (hand_over(engine::kSessionFd, engine::MessageKind::failed, engine::encode(failure))) return 0;
         static constexpr char kWords[] = "mydocker-monitor: an internal program of mydocker, started by "
                                          "`mydocker run`; not for use by hand\n";
         (void)!::write(STDERR_FILENO, kWords, sizeof kWords - 1);

@@ -90,11 +90,25 @@ Result<runtime::ContainerSpec> make_spec(Engine& engine, const image::Image& ima
     return build_spec(input);
 }
 
+// The record shows what runs; a command of megabytes stands whole in config.json alone.
+std::vector<std::string> shown_command(std::vector<std::string> words) {
+    constexpr std::size_t kMostBytes = 64 * 1024;
+    std::size_t bytes = 0;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        bytes += words[i].size();
+        if (bytes <= kMostBytes) continue;
+        words.resize(i);
+        words.emplace_back("…");
+        break;
+    }
+    return words;
+}
+
 ContainerRecord make_record(const CreateRequest& request, const image::Image& image) {
     ContainerRecord record;
     record.image = request.image;
     record.image_id = image.id;
-    record.command = effective_command(image.config, request);
+    record.command = shown_command(effective_command(image.config, request));
     record.labels = request.labels;
     record.terminal = request.terminal;
     record.interactive = request.interactive;

@@ -11,6 +11,7 @@
 
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <csignal>
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -145,20 +146,35 @@ Status take_failure(Context& context, Message message) {
     return std::unexpected<Error>(report->error);
 }
 
-// The monitor is gone without a word: the baton must be taken again before anything is released.
-Status monitor_lost(Context& context, std::string_view when) {
-    if (auto baton = Baton::wait(context.engine.roots(), context.container.record.id))
-        *context.baton = std::move(*baton);
-    return fail(Code::internal, "mydocker-monitor ended " + std::string(when));
+// The monitor ended without a word, or cannot be spoken with. One that lives gives the start up when its
+// asker goes; after `go` it would serve on, so its container is killed. Then the baton comes free: it must
+// be taken again before anything is released, and the record may have been written meanwhile.
+Status give_up(Context& context, UniqueFd& session, Error error) {
+    session.reset();
+    const process::ProcessId& process = context.container.record.process;
+    if (process.pid != 0)
+        if (auto pidfd = process::open_pidfd(process)) (void)kill_and_wait(pidfd->get()); // Else it is gone.
+    const ContainerId id = context.container.record.id;
+    if (auto baton = Baton::wait(context.engine.roots(), id)) *context.baton = std::move(*baton);
+    if (auto now = context.engine.load(id)) context.container = std::move(*now);
+    return std::unexpected<Error>(std::move(error));
 }
 
-Status await(Context& context, int session, MessageKind expected, std::string& payload) {
-    auto message = receive(session);
-    if (!message)
-        return monitor_lost(context, expected == MessageKind::ready ? "while it set up the container"
-                                                                    : "while the command was started");
+Status await(Context& context, UniqueFd& session, MessageKind expected, std::string& payload) {
+    auto message = receive(session.get());
+    const bool gone = !message && (message.error().code == Code::not_found ||
+                                   message.error().sys_errno == ECONNRESET); // It left something unread.
+    if (gone) {
+        const bool early = expected == MessageKind::ready;
+        return give_up(context, session,
+                       {Code::internal, 0,
+                        early ? "mydocker-monitor ended while it set up the container"
+                              : "mydocker-monitor ended while the command was started"});
+    }
+    if (!message) return give_up(context, session, fail(message, "hear from mydocker-monitor").error());
     if (message->kind == MessageKind::failed) return take_failure(context, std::move(*message));
-    if (message->kind != expected) return fail(Code::internal, "unexpected message from mydocker-monitor");
+    if (message->kind != expected)
+        return give_up(context, session, {Code::internal, 0, "unexpected message from mydocker-monitor"});
     payload = std::move(message->payload);
     return {};
 }
@@ -191,23 +207,19 @@ Status start_process(Context& context) {
     auto session = spawn_monitor(context);
     if (!session) return fail(session);
     std::string payload;
-    if (auto ready = await(context, session->get(), MessageKind::ready, payload); !ready) return ready;
+    if (auto ready = await(context, *session, MessageKind::ready, payload); !ready) return ready;
     auto report = decode_ready(payload);
-    if (!report) return fail(report);
+    if (!report) return give_up(context, *session, report.error());
 
     record.process = report->process;
     record.state = State::running;
     record.transition = Transition::active;
     record.started_ns = sys::realtime_ns();
-    if (auto saved = context.engine.save(context.container); !saved) {
-        session->reset(); // The monitor undoes the start when its asker goes; then the baton is free.
-        if (auto baton = Baton::wait(context.engine.roots(), record.id)) *context.baton = std::move(*baton);
-        return saved;
-    }
+    if (auto saved = context.engine.save(context.container); !saved)
+        return give_up(context, *session, saved.error());
     if (auto sent = send(session->get(), MessageKind::go); !sent)
-        return monitor_lost(context, "before the start");
-    if (auto started = await(context, session->get(), MessageKind::started, payload); !started)
-        return started;
+        return give_up(context, *session, fail(sent, "tell mydocker-monitor to go on").error());
+    if (auto started = await(context, *session, MessageKind::started, payload); !started) return started;
     context.running->session = std::move(*session);
     return {};
 }

@@ -158,7 +158,8 @@ TEST_P(CgroupLife, AbsentIsNotFoundElsewhere) {
     EXPECT_EQ(error_code(backend().stats(locator)), Code::not_found);
     EXPECT_EQ(error_code(backend().update(locator, {})), Code::not_found);
     EXPECT_EQ(error_code(backend().attach(locator, ::getpid())), Code::not_found);
-    EXPECT_EQ(error_code(backend().events(locator)), Code::not_found);
+    const Code no_event = error_code(backend().events(locator));
+    EXPECT_TRUE(no_event == Code::not_found || (lacks("memory") && no_event == Code::unsupported));
     EXPECT_EQ(error_code(backend().freeze(locator)), Code::not_found);
 }
 
@@ -277,7 +278,8 @@ int try_mounts(const std::vector<Mount>& mounts, const std::string& root) {
         for (const std::string& option : mount.options)
             options += (options.empty() ? "" : ",") + option;
         ::mkdir(target.c_str(), 0755);
-        const unsigned long flags = mount.type == "tmpfs" ? mount.flags & ~MS_RDONLY : mount.flags;
+        const unsigned long flags =
+            mount.type == "tmpfs" ? mount.flags & ~std::uint64_t{MS_RDONLY} : mount.flags;
         if (::mount(mount.source.c_str(), target.c_str(), mount.type.c_str(), flags, options.c_str()) != 0)
             return 4;
         if (mount.type == "tmpfs") continue;

@@ -33,8 +33,8 @@ std::string id_behind(const std::string& before, const std::string& behind = "'\
 }
 
 const std::vector<StepFailure> kCommandLine{
-    {"RunDirectory", Victim::command_line, id_behind("mkdirat\\('.*/run/"), ENOSPC, "take the baton"},
-    {"Lock", Victim::command_line, "openat\\('.*/lock'\\)", EMFILE, "lock"},
+    {"RunDirectory", Victim::command_line, id_behind("mkdirat\\('.*/run/"), ENOSPC, "take the baton.*"},
+    {"Lock", Victim::command_line, "openat\\('.*/lock'\\)", EMFILE, "/lock'.*"},
     {"Record", Victim::command_line, "openat\\('.*/records/.pending'\\)", ENOSPC, "state json-file: .*"},
     {"RecordWrite", Victim::command_line, "write\\('.*/records/.pending'\\)", ENOSPC, "state json-file: .*"},
     {"Name", Victim::command_line, "symlinkat\\('.*/names/", EIO, "state json-file: .*"},
@@ -61,11 +61,11 @@ const std::vector<StepFailure> kCommandLine{
     {"MonitorsProgram", Victim::command_line, "execveat\\('.*/mydocker-monitor'\\)", EACCES,
      "mydocker-monitor': execute.*"},
     {"MonitorsDescriptors", Victim::command_line, "close_range\\(", EINVAL, "arrange descriptors.*"},
-    {"Ready", Victim::command_line, "recvmsg\\(", ENOMEM, ""},
+    {"Ready", Victim::command_line, "recvmsg\\(", ENOMEM, "hear from mydocker-monitor.*"},
     {"RunningRecord", Victim::command_line, "openat\\('.*/records/.pending'\\)", ENOSPC,
      "state json-file: .*", 125, 1},
-    {"Go", Victim::command_line, "sendmsg\\(", ENOBUFS, ""},
-    {"Started", Victim::command_line, "recvmsg\\(", ENOMEM, "", 125, 1},
+    {"Go", Victim::command_line, "sendmsg\\(", ENOBUFS, "tell mydocker-monitor to go on.*"},
+    {"Started", Victim::command_line, "recvmsg\\(", ENOMEM, "hear from mydocker-monitor.*", 125, 1},
 };
 
 const std::vector<StepFailure> kMonitor{
@@ -111,7 +111,7 @@ const std::vector<StepFailure> kInit{
     {"GiveUpGroups", Victim::init, "setgroups\\(", EPERM, "give up privilege.*"},
     {"GiveUpUser", Victim::init, "setresuid\\(", EAGAIN, "give up privilege.*"},
     {"GiveUpCapabilities", Victim::init, "capset\\(", EPERM, "give up privilege.*"},
-    {"EnterTheDirectory", Victim::init, "fchdir\\('/'\\)", EACCES, "enter the working directory.*", 126, 1},
+    {"EnterTheDirectory", Victim::init, "fchdir\\('/'\\)", EACCES, "working directory '/'.*", 126, 1},
     {"Filter", Victim::init, "seccomp\\(", EINVAL, ""},
     {"Execute", Victim::init, "execveat\\('/bin/true'\\)", ENOMEM, "", 126},
     {"ExecuteIo", Victim::init, "execveat\\('/bin/true'\\)", EIO, "", 126},

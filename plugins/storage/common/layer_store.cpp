@@ -122,11 +122,10 @@ Result<UniqueFd> LayerStore::create_layer(const LayerId& id, LayerChain chain) {
         held_.emplace(id, std::move(*staging));
     }
     auto tree = fill_staging(held_.at(id).get(), id, chain);
-    if (!tree) {
-        (void)remove_layer(id); // What it leaves is swept: nobody holds it any more.
-        held_.erase(id);
-    }
-    return tree;
+    if (tree) return tree;
+    const auto undone = remove_layer(id);
+    held_.erase(id); // Whatever stays is swept: nobody holds it any more.
+    return fail_undone(tree.error(), undone);
 }
 
 // Makes staging/ID, or takes the one that is there, once nobody else has it. Whoever had it may have

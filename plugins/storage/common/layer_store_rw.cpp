@@ -48,11 +48,7 @@ Status LayerStore::create_rw(const RwId& id, LayerChain chain, Lifetime lifetime
     auto made = fill(entered->directory.get());
     if (made) made = files::write_all(entered->record.get(), kRecordEnd, rw_path(id) + "/" + kRecord);
     if (made) return made;
-    if (auto undone = remove_rw(id, {}); !undone)
-        return fail(Error{made.error().code, made.error().sys_errno,
-                          made.error().text + " (and it is still there: " + describe(undone.error()) + ")"},
-                    "make " + quoted(rw_path(id)));
-    return made;
+    return fail_undone(made.error(), remove_rw(id, {}));
 }
 
 // Makes rw/ID with a record, which keeps the layers from removal from then on.
@@ -73,11 +69,10 @@ Result<LayerStore::Entered> LayerStore::enter_rw(const RwId& id, LayerChain chai
     auto directory = files::open_at(*root, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!directory) return fail(directory, "in " + quoted(directory_.path()));
     auto record = files::open_at(directory->get(), kRecord, O_WRONLY | O_CREAT | O_EXCL, 0600);
-    Status written = record ? files::write_all(record->get(), format_head(chain, lifetime), kRecord)
-                            : Status(std::unexpected(record.error()));
+    const Status written = record ? files::write_all(record->get(), format_head(chain, lifetime), kRecord)
+                                  : Status(std::unexpected(record.error()));
     if (written) return Entered{std::move(*directory), std::move(*record)};
-    (void)directory_.discard(name); // Whatever stays is half-made, and made anew by the next call.
-    return fail(written, "in " + quoted(rw_path(id)));
+    return fail_undone(fail(written, "in " + quoted(rw_path(id))).error(), directory_.discard(name));
 }
 
 Result<ChainRecord> LayerStore::read_rw(const RwId& id) {

@@ -20,6 +20,11 @@ namespace {
 
 } // namespace
 
+std::unexpected<Error> fail_undone(Error first, const Status& undone) {
+    if (!undone) first.text += " (and what was made is still there: " + describe(undone.error()) + ")";
+    return std::unexpected(std::move(first));
+}
+
 bool is_still_there(int root, const std::string& path, int fd) {
     struct stat held{};
     struct stat found{};

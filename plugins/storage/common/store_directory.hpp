@@ -24,6 +24,9 @@ struct Leftover {
     bool directory;
 };
 
+// The first error, with what was met while undoing attached, if that was one.
+[[nodiscard]] std::unexpected<Error> fail_undone(Error first, const Status& undone);
+
 // Whether `fd` is still what is found at `path` below `root`.
 [[nodiscard]] bool is_still_there(int root, const std::string& path, int fd);
 

@@ -104,7 +104,7 @@ class Walker {
     }
 
     [[nodiscard]] Status leave() {
-        Level done = std::move(levels_.back());
+        const Level done = std::move(levels_.back());
         levels_.pop_back();
         path_.resize(done.path_length);
         if (auto left = visitor_.leave(done.fd.get(), path_, done.status); !left) return left;

@@ -32,6 +32,8 @@ class TreeVisitor {
     TreeVisitor() = default;
     TreeVisitor(const TreeVisitor&) = delete;
     TreeVisitor& operator=(const TreeVisitor&) = delete;
+    TreeVisitor(TreeVisitor&&) = delete;
+    TreeVisitor& operator=(TreeVisitor&&) = delete;
     virtual ~TreeVisitor() = default;
 
     // Parents before children. The answer counts for directories only.

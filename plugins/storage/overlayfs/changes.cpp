@@ -46,7 +46,8 @@ class ChangeWalk final : public storage::TreeVisitor {
             std::vector<std::size_t> all;
             for (std::size_t i = source_.below.size(); i-- > 0;)
                 all.push_back(i);
-            visible_.assign(1, std::move(all));
+            visible_.clear();
+            visible_.push_back(std::move(all));
             return Descend::yes;
         }
         auto lower = find(entry);

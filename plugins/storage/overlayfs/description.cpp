@@ -15,7 +15,7 @@ namespace {
 // Direct names of 64-digit ids take 13 + 64 + 5 bytes and a colon: 45 layers fit. Links take "l/498:" at
 // most, 6 bytes: 6 × 499 = 2994 bytes for the longest chain.
 constexpr std::size_t kListRoom = 4095 - 91 - 6 - 198;
-static_assert(sizeof "l/498:" - 1 == 6 && kMaxLayers * 6 <= kListRoom);
+static_assert(sizeof "l/498:" - 1 == 6 && kMaxLayers * std::size_t{6} <= kListRoom);
 
 // A value for fsconfig(2) is at most 255 bytes long; the longest is <data_dir>/layers/<id>/diff with an
 // id of 128 bytes: 8 + 128 + 5 more than data_dir.

@@ -49,8 +49,7 @@ Result<std::string> Vfs::create_layer(const LayerId& id, LayerChain below) {
     std::string path = store_.staging_path(id);
     const auto copied = copy_chain(below, tree->get(), path);
     if (copied) return path;
-    (void)store_.remove_layer(id); // What it leaves is swept.
-    return fail(copied);
+    return storage::fail_undone(copied.error(), store_.remove_layer(id));
 }
 
 Result<Usage> Vfs::seal_layer(const LayerId& id) {
