@@ -88,8 +88,7 @@ int main(int argc, char** argv) {
     snprintf(path, sizeof path, "%s/work", argv[2]);
     check(mkdir(path, 0755), path);
     struct clone_args args = {0};
-    args.flags =
-        CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET;
+    args.flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET;
     args.exit_signal = SIGCHLD;
     const pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
     check(pid, "clone3");
@@ -103,7 +102,8 @@ int main(int argc, char** argv) {
     /* What overlayfs leaves, the mark of `volatile` included. */
     snprintf(path, sizeof path, "%s/work/work/incompat/volatile/dirty", argv[2]);
     check(unlink(path), path);
-    static const char* const kLeft[] = {"work/work/incompat/volatile", "work/work/incompat", "work/work", "work", "upper"};
+    static const char* const kLeft[] = {"work/work/incompat/volatile", "work/work/incompat", "work/work",
+                                        "work", "upper"};
     for (unsigned i = 0; i < sizeof kLeft / sizeof *kLeft; ++i) {
         snprintf(path, sizeof path, "%s/%s", argv[2], kLeft[i]);
         check(rmdir(path), path);
