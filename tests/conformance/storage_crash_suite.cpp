@@ -94,8 +94,10 @@ TEST_P(StorageSharing, StagingIsTakenOverFromWhoRemovedIt) {
 
 TEST_P(StorageSharing, ManyProcessesMakeOneLayerOnce) {
     const Whiteouts whiteouts = traits().whiteouts;
+    constexpr int kProcesses = 6;
     std::vector<pid_t> children;
-    for (int i = 0; i < 6; ++i)
+    children.reserve(kProcesses);
+    for (int i = 0; i < kProcesses; ++i)
         children.push_back(start_process([&] {
             const auto mine = open();
             const auto path = mine->create_layer(layer_id(1), {});

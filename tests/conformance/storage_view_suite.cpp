@@ -287,6 +287,7 @@ TEST_P(StorageRemoval, TakesATreeOfAnyDepth) {
     in_view(id, [](const View& view) {
         UniqueFd at(::openat(view.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         for (int i = 0; i < kDepth; ++i) {
+            ASSERT_GE(at.get(), 0) << i;
             ASSERT_EQ(::mkdirat(at.get(), "d", 0755), 0) << i;
             at.reset(::openat(at.get(), "d", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
         }
