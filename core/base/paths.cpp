@@ -85,6 +85,26 @@ Status make_root(const std::string& path, std::initializer_list<const char*> roo
     return sys::fchmod(directory->get(), kRootMode);
 }
 
+// Names of containers and of volumes: what can stand in a path and on a command line as it is.
+Status check_name(std::string_view text, std::string_view what) {
+    const auto refuse = [&](std::string_view why) {
+        constexpr std::size_t kShown = 64;
+        const std::string shown(text.substr(0, kShown));
+        return fail(Code::invalid, "'" + shown + (text.size() > kShown ? "…' " : "' ") + "is no " +
+                                       std::string(what) + ": " + std::string(why));
+    };
+    if (text.empty()) return refuse("it is empty");
+    if (text.size() > kMaxNameLength)
+        return refuse("it is longer than " + std::to_string(kMaxNameLength) + " bytes");
+    if (!is_letter_or_digit(text.front()))
+        return refuse("it must start with a letter or digit (a-z, A-Z, 0-9)");
+    const bool plain = std::ranges::all_of(text, [](char character) {
+        return is_letter_or_digit(character) || character == '_' || character == '.' || character == '-';
+    });
+    if (!plain) return refuse("only letters, digits, '_', '.' and '-' are allowed");
+    return {};
+}
+
 // A number below `limit` from random bits; a slight preference for the lower ones does not matter here.
 std::size_t pick(std::uint32_t bits, std::size_t limit) {
     return bits % limit;
@@ -110,6 +130,14 @@ std::string content(const Roots& roots) {
     return roots.root + "/content";
 }
 
+std::string volumes(const Roots& roots) {
+    return roots.root + "/volumes";
+}
+
+std::string volume_data(const Roots& roots, std::string_view name) {
+    return volumes(roots) + "/" + std::string(name) + "/_data";
+}
+
 std::string containers(const Roots& roots) {
     return roots.root + "/containers";
 }
@@ -132,6 +160,10 @@ std::string baton(const Roots& roots, const ContainerId& id) {
 
 std::string exits(const Roots& roots) {
     return roots.run_root + "/exits";
+}
+
+std::string events(const Roots& roots) {
+    return roots.run_root + "/events";
 }
 
 std::string driver_data(const Roots& roots, std::string_view kind, std::string_view driver) {
@@ -174,22 +206,13 @@ std::string short_id(const ContainerId& id) {
 }
 
 Result<ContainerName> parse_name(std::string_view text) {
-    const auto refuse = [&](std::string_view why) {
-        constexpr std::size_t kShown = 64;
-        const std::string shown(text.substr(0, kShown));
-        return fail(Code::invalid, "'" + shown + (text.size() > kShown ? "…' " : "' ") +
-                                       "is no container name: " + std::string(why));
-    };
-    if (text.empty()) return refuse("it is empty");
-    if (text.size() > kMaxNameLength)
-        return refuse("it is longer than " + std::to_string(kMaxNameLength) + " bytes");
-    if (!is_letter_or_digit(text.front()))
-        return refuse("it must start with a letter or digit (a-z, A-Z, 0-9)");
-    const bool plain = std::ranges::all_of(text, [](char character) {
-        return is_letter_or_digit(character) || character == '_' || character == '.' || character == '-';
-    });
-    if (!plain) return refuse("only letters, digits, '_', '.' and '-' are allowed");
+    if (auto sane = check_name(text, "container name"); !sane) return fail(sane);
     return ContainerName(text);
+}
+
+Result<std::string> parse_volume_name(std::string_view text) {
+    if (auto sane = check_name(text, "volume name"); !sane) return fail(sane);
+    return std::string(text);
 }
 
 Result<ContainerName> make_name() {

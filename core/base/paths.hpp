@@ -6,6 +6,7 @@
 //   ├── storage/<driver>/           a storage driver's data
 //   ├── state/<store>/              a state store's data
 //   ├── cgroup/<backend>/  log/<sink>/      data of the other kinds, if they keep any
+//   ├── volumes/<name>/_data/       what containers keep beyond their own life (engine/volumes.hpp)
 //   └── containers/<id>/            a bundle
 //       ├── config.json             OCI runtime configuration
 //       ├── rootfs.json             the mounts of the root filesystem
@@ -15,7 +16,10 @@
 //   ├── .mydocker                   marker
 //   ├── <id>/lock                   the baton
 //   ├── <id>/attach.sock            the monitor's socket
-//   ├── exits/<id>                  exit codes of removed containers, kept for an hour
+//   ├── <id>/go, exit, stop         the command was let run; how it ended; a user wants it stopped
+//   ├── <id>/frozen                 not empty: frozen by whoever locks it (engine/hold.hpp)
+//   ├── exits, exits.old            exit codes of removed containers, kept for an hour
+//   ├── events, events.old          what happened (engine/events.hpp)
 //   └── {storage,state,cgroup,log}/<driver>/      run-time data of drivers
 #pragma once
 
@@ -35,12 +39,15 @@ struct Roots {
 inline constexpr std::string_view kMarker = ".mydocker";
 
 [[nodiscard]] std::string content(const Roots& roots);
+[[nodiscard]] std::string volumes(const Roots& roots);
+[[nodiscard]] std::string volume_data(const Roots& roots, std::string_view name);
 [[nodiscard]] std::string containers(const Roots& roots);
 [[nodiscard]] std::string bundle(const Roots& roots, const ContainerId& id);
 [[nodiscard]] std::string logs(const Roots& roots, const ContainerId& id);
 [[nodiscard]] std::string run_directory(const Roots& roots, const ContainerId& id);
 [[nodiscard]] std::string baton(const Roots& roots, const ContainerId& id);
 [[nodiscard]] std::string exits(const Roots& roots);
+[[nodiscard]] std::string events(const Roots& roots);
 // Data and run directory of a driver; kind is "storage", "cgroup", "log" or "state".
 [[nodiscard]] std::string driver_data(const Roots& roots, std::string_view kind, std::string_view driver);
 [[nodiscard]] std::string driver_run(const Roots& roots, std::string_view kind, std::string_view driver);
@@ -59,6 +66,8 @@ inline constexpr std::size_t kMaxNameLength = 253;
 [[nodiscard]] std::string short_id(const ContainerId& id);
 // [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most kMaxNameLength. Errors: invalid, naming the rule.
 [[nodiscard]] Result<ContainerName> parse_name(std::string_view text);
+// The same grammar.
+[[nodiscard]] Result<std::string> parse_volume_name(std::string_view text);
 [[nodiscard]] Result<ContainerName> make_name(); // readable and random, "quiet_heron_482"
 
 // Where the installed program finds its own parts, from the path of the running executable:

@@ -80,21 +80,28 @@ Result<ProcessId> identify(pid_t pid) {
     return ProcessId{pid, stat->start_time, std::move(*boot)};
 }
 
-bool is_alive(const ProcessId& process) {
+Result<bool> is_alive(const ProcessId& process) {
     if (process.pid <= 0) return false;
     const auto stat = read_stat(process.pid);
+    if (!stat && stat.error().code != Code::not_found) return fail(stat);
     if (!stat || stat->start_time != process.start_time || stat->state == 'Z' || stat->state == 'X')
         return false;
     const auto boot = boot_id();
-    return boot && *boot == process.boot_id;
+    if (!boot) return fail(boot);
+    return *boot == process.boot_id;
 }
 
 // The identity is compared after the descriptor is open: from then on the pid cannot change hands.
 Result<UniqueFd> open_pidfd(const ProcessId& process) {
+    const auto gone = [&] {
+        return fail(Code::not_found, "process " + std::to_string(process.pid) + " is gone");
+    };
+    if (process.pid <= 0) return gone();
     auto pidfd = sys::pidfd_open(process.pid);
     if (!pidfd) return pidfd;
-    if (!is_alive(process))
-        return fail(Code::not_found, "process " + std::to_string(process.pid) + " is gone");
+    auto alive = is_alive(process);
+    if (!alive) return fail(alive);
+    if (!*alive) return gone();
     return pidfd;
 }
 

@@ -28,11 +28,12 @@ struct ProcessId {
 [[nodiscard]] Result<ProcessId> identify(pid_t pid);
 [[nodiscard]] Result<std::string> boot_id();
 
-// Whether exactly this process exists and has not exited (a zombie has). Never fails: what cannot be
-// seen is not alive.
-[[nodiscard]] bool is_alive(const ProcessId& process);
+// Whether exactly this process exists and has not exited (a zombie has). Errors: it could not be asked, which
+// nobody may take for its end.
+[[nodiscard]] Result<bool> is_alive(const ProcessId& process);
 
-// A pidfd of exactly this process. Errors: not_found when it is gone or another one has its pid.
+// A pidfd of exactly this process. Errors: not_found when it is gone or another one has its pid; those of
+// is_alive().
 [[nodiscard]] Result<UniqueFd> open_pidfd(const ProcessId& process);
 
 // How a child ended, as waitid(2) tells it.

@@ -129,7 +129,7 @@ bool keep_capabilities() {
 // the call and that function no compiled code may run in the child: it would be on the caller's frame.
 // Returns the pid or -errno.
 long clone_into(clone_args& args, Birth* birth) {
-    long result = 0;
+    long result = 0; // NOLINT(misc-const-correctness): written by the assembly
 #if defined(__x86_64__)
     asm volatile("syscall\n\t"
                  "test %%rax, %%rax\n\t"
@@ -202,7 +202,7 @@ Result<Child> spawn(const SpawnRequest& request) {
     if (birth.fds.size() <= STDERR_FILENO) birth.fds.resize(STDERR_FILENO + 1, -1);
     birth.executable_fd = request.executable_fd;
 
-    int pidfd = -1;
+    int pidfd = -1; // NOLINT(misc-const-correctness): written by the kernel
     alignas(64) std::array<std::byte, 32 * 1024> stack;
     clone_args args{};
     args.flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | request.clone_flags;

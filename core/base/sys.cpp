@@ -122,6 +122,10 @@ Status fchdir(int fd) {
     return done(::fchdir(fd), "change to a directory");
 }
 
+Status chroot(const std::string& path) {
+    return done(::chroot(path.c_str()), "change the root to '" + path + "'");
+}
+
 Result<std::string> getcwd() {
     std::array<char, 4096> buffer;
     // Not the library's: that one replaces what the kernel says of a directory outside the root.

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <optional>
 #include <poll.h>
 #include <sched.h>
@@ -47,6 +48,7 @@ namespace mydocker::sys {
 [[nodiscard]] Result<std::vector<std::string>> list_names(int directory);
 [[nodiscard]] Status chdir(const std::string& path);
 [[nodiscard]] Status fchdir(int fd);
+[[nodiscard]] Status chroot(const std::string& path);
 [[nodiscard]] Result<std::string> getcwd();
 [[nodiscard]] Result<std::size_t> read(int fd, std::span<char> buffer);
 [[nodiscard]] Result<std::size_t> pread(int fd, std::span<char> buffer, off_t offset);
@@ -122,11 +124,18 @@ struct CapabilitySets {
 [[nodiscard]] Result<CapabilitySets> capget();
 [[nodiscard]] Status capset(const CapabilitySets& sets);
 [[nodiscard]] Status seccomp_load(std::span<const sock_filter> program, unsigned flags);
+// The same, and who holds the descriptor is told of each call the program gives SECCOMP_RET_USER_NOTIF.
+[[nodiscard]] Result<UniqueFd> seccomp_listen(std::span<const sock_filter> program);
+// Errors: ENOENT when the caller is gone already.
+[[nodiscard]] Result<seccomp_notif> seccomp_receive(int listener);
+// Whether the call still waits for its answer: until then the pid is its caller's.
+[[nodiscard]] bool seccomp_is_pending(int listener, std::uint64_t id);
+// Lets the kernel do what the caller asked for.
+[[nodiscard]] Status seccomp_continue(int listener, std::uint64_t id);
 [[nodiscard]] Status join_session_keyring(); // a new anonymous one; keyctl(2)
 [[nodiscard]] Status umask(mode_t mask);
-// Returns only on failure. An empty path with `fd` runs the file behind the descriptor.
-[[nodiscard]] Error execveat(int fd, const std::string& path, char* const argv[], char* const envp[],
-                             int flags);
+// Returns only on failure.
+[[nodiscard]] Error execve(const std::string& path, char* const argv[], char* const envp[]);
 [[nodiscard]] Result<UniqueFd> pidfd_open(pid_t pid);
 [[nodiscard]] Status pidfd_send_signal(int pidfd, int signal);
 [[nodiscard]] Status kill(pid_t pid, int signal);
@@ -140,9 +149,12 @@ struct SocketPair {
     UniqueFd second;
 };
 [[nodiscard]] Result<SocketPair> socketpair(int type); // AF_UNIX
-[[nodiscard]] Result<UniqueFd> unix_listen(int directory, const std::string& name);
+[[nodiscard]] Result<UniqueFd> unix_listen(int directory,
+                                           const std::string& name); // SOCK_SEQPACKET, mode 0600
 [[nodiscard]] Result<UniqueFd> unix_connect(int directory, const std::string& name);
 [[nodiscard]] Result<UniqueFd> accept(int socket);
+// Whose process is at the other end, as it was when it connected. SO_PEERCRED, unix(7).
+[[nodiscard]] Result<uid_t> peer_uid(int socket);
 // Sends bytes with descriptors attached, whole or not at all (SOCK_SEQPACKET or small stream writes).
 [[nodiscard]] Status send_with_fds(int socket, std::string_view bytes, std::span<const int> fds);
 struct Received {

@@ -8,6 +8,7 @@
 #include <linux/capability.h>
 #include <linux/keyctl.h>
 #include <linux/seccomp.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -113,14 +114,49 @@ Status capset(const CapabilitySets& sets) {
     return done(::syscall(SYS_capset, &header, data.data()), "set the capabilities");
 }
 
-Status seccomp_load(std::span<const sock_filter> program, unsigned flags) {
+namespace {
+
+// seccomp(2), SECCOMP_SET_MODE_FILTER; -1 with errno, 0, or with the flag for it a descriptor.
+Result<long> set_filter(std::span<const sock_filter> program, unsigned flags) {
     if (program.size() > BPF_MAXINSNS)
         return fail(Code::invalid, "a system call filter of " + std::to_string(program.size()) +
                                        " instructions is too long");
     const sock_fprog filter{static_cast<unsigned short>(program.size()),
                             const_cast<sock_filter*>(program.data())};
-    return done(::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter),
-                "load the system call filter");
+    const long result = ::syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
+    if (result < 0) return fail_errno(errno, "load the system call filter");
+    return result;
+}
+
+} // namespace
+
+Status seccomp_load(std::span<const sock_filter> program, unsigned flags) {
+    auto set = set_filter(program, flags);
+    return set ? Status{} : Status(fail(set));
+}
+
+Result<UniqueFd> seccomp_listen(std::span<const sock_filter> program) {
+    auto listener = set_filter(program, SECCOMP_FILTER_FLAG_NEW_LISTENER); // close-on-exec by itself
+    if (!listener) return fail(listener);
+    return UniqueFd(static_cast<int>(*listener));
+}
+
+Result<seccomp_notif> seccomp_receive(int listener) {
+    seccomp_notif call{}; // The kernel takes it only zeroed.
+    if (::ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &call) != 0)
+        return fail_errno(errno, "receive a system call's notification");
+    return call;
+}
+
+bool seccomp_is_pending(int listener, std::uint64_t id) {
+    return ::ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+}
+
+Status seccomp_continue(int listener, std::uint64_t id) {
+    seccomp_notif_resp answer{};
+    answer.id = id;
+    answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
+    return done(::ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &answer), "answer a system call's notification");
 }
 
 Status join_session_keyring() {
@@ -132,8 +168,8 @@ Status umask(mode_t mask) {
     return {};
 }
 
-Error execveat(int fd, const std::string& path, char* const argv[], char* const envp[], int flags) {
-    (void)::syscall(SYS_execveat, fd, path.c_str(), argv, envp, flags);
+Error execve(const std::string& path, char* const argv[], char* const envp[]) {
+    (void)::execve(path.c_str(), argv, envp);
     const int error = errno;
     return Error{code_from_errno(error), error, "execute '" + path + "'"};
 }

@@ -69,6 +69,8 @@ Result<UniqueFd> unix_listen(int directory, const std::string& name) {
     if (!address) return fail(address);
     auto socket = owned(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), "make a socket");
     if (!socket) return socket;
+    // Before it has a name: the file is made with this mode.
+    if (::fchmod(socket->get(), 0600) != 0) return failed("close socket '", name, "' to others");
     if (::bind(socket->get(), generic(*address), sizeof *address) != 0)
         return failed("bind socket '", name, "'");
     constexpr int kBacklog = 16;
@@ -89,6 +91,13 @@ Result<UniqueFd> unix_connect(int directory, const std::string& name) {
 Result<UniqueFd> accept(int socket) {
     return owned(retry([&] { return ::accept4(socket, nullptr, nullptr, SOCK_CLOEXEC); }),
                  "accept a connection");
+}
+
+Result<uid_t> peer_uid(int socket) {
+    ucred peer{};
+    socklen_t size = sizeof peer;
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) return failed("ask who connected");
+    return peer.uid;
 }
 
 namespace {

@@ -3,33 +3,26 @@
 // with one dash, by an explicit table.
 #pragma once
 
+#include "cli/flags.hpp"
 #include "cli/verb.hpp"
 #include "mydocker/result.hpp"
 
+#include <span>
 #include <string>
 #include <vector>
 
 namespace mydocker::cli {
 
 struct ParsedArgs {
-    std::vector<std::string> flags;    // normalised: "--name=value", "--detach"
     std::vector<std::string> operands; // bytes as given
-    bool help = false;
+    bool help = false;                 // --help was given: nothing else counts
 };
 
-// Splits by what `app` declares. Errors: invalid: an unknown flag, with the nearest known one; a flag
-// without its value.
-[[nodiscard]] Result<ParsedArgs> split(const CLI::App& app, std::span<const std::string> words,
-                                       Operands operands);
+// Sets the flags that are given. Errors: invalid: an unknown flag, with the nearest known one; a flag
+// without its value; a value that is none of a switch.
+[[nodiscard]] Result<ParsedArgs> parse(FlagSet& flags, std::span<const std::string> words, Operands operands);
 
 // Adds the flags that every verb takes.
-void declare_globals(CLI::App& app, GlobalFlags& flags);
-
-// Binds normalised flags to what they were declared with. Errors: invalid.
-[[nodiscard]] Status bind(CLI::App& app, const std::vector<std::string>& flags);
-
-// The help of one verb, and of the program.
-[[nodiscard]] std::string verb_help(const VerbEntry& entry, const CLI::App& app);
-[[nodiscard]] std::string program_help();
+void declare_globals(FlagSet& set, GlobalFlags& flags);
 
 } // namespace mydocker::cli

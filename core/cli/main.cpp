@@ -1,5 +1,6 @@
 // mydocker: finds the verb, binds its flags, runs it. Nothing else is decided here.
 #include "cli/args.hpp"
+#include "cli/help.hpp"
 #include "cli/verb.hpp"
 #include "plugin/crash.hpp"
 
@@ -76,20 +77,19 @@ std::unexpected<Error> unknown_verb(std::span<const std::string> words) {
 }
 
 int run_verb(const cli::VerbEntry& entry, cli::GlobalFlags flags, std::span<const std::string> words) {
-    CLI::App app;
+    cli::FlagSet set;
     auto verb = entry.make();
-    cli::declare_globals(app, flags);
-    verb->declare(app);
-    mydocker::diag::Diagnostics plain;
-    auto parsed = cli::split(app, words, verb->operands());
-    if (parsed && parsed->help) {
-        (void)sys::write_all(STDOUT_FILENO, cli::verb_help(entry, app));
-        return cli::kOk;
-    }
-    auto bound = parsed ? cli::bind(app, parsed->flags) : mydocker::Status(mydocker::fail(parsed));
-    if (!bound) {
-        print_error(plain, entry.name, bound.error());
+    verb->declare(set);
+    cli::declare_globals(set, flags);
+    auto parsed = cli::parse(set, words, verb->operands());
+    if (!parsed) {
+        mydocker::diag::Diagnostics plain;
+        print_error(plain, entry.name, parsed.error());
         return cli::kEngineError;
+    }
+    if (parsed->help) {
+        (void)sys::write_all(STDOUT_FILENO, cli::verb_help(entry, set));
+        return cli::kOk;
     }
     cli::Session session(std::move(flags));
     auto code = verb->run(session, parsed->operands);
@@ -100,16 +100,15 @@ int run_verb(const cli::VerbEntry& entry, cli::GlobalFlags flags, std::span<cons
 
 int run(std::span<const std::string> words) {
     mydocker::diag::Diagnostics plain;
-    CLI::App app;
+    cli::FlagSet set;
     cli::GlobalFlags flags;
-    cli::declare_globals(app, flags);
+    cli::declare_globals(set, flags);
     bool version = false;
-    app.add_flag("-v,--version", version, "show the version");
+    set.add_flag("-v,--version", version, "show the version");
     // Flags before the verb; the verb itself and all behind it are its own affair.
-    auto parsed = cli::split(app, words, cli::Operands::then_stop);
-    auto bound = parsed ? cli::bind(app, parsed->flags) : mydocker::Status(mydocker::fail(parsed));
-    if (!bound) {
-        print_error(plain, "", bound.error());
+    auto parsed = cli::parse(set, words, cli::Operands::then_stop);
+    if (!parsed) {
+        print_error(plain, "", parsed.error());
         return cli::kEngineError;
     }
     std::vector<std::string>& rest = parsed->operands;
@@ -140,6 +139,10 @@ int main(int argc, char** argv) {
     } catch (const std::exception& error) {
         // Only allocation can get here; what was begun is healed by the next command.
         (void)std::fprintf(stderr, "mydocker: %s\n", error.what());
+    }
+    if (std::ferror(stdout) != 0 && code == cli::kOk) {
+        (void)std::fprintf(stderr, "mydocker: not all could be written to standard output\n");
+        code = cli::kFailed;
     }
     // Plugins stay mapped and their libraries' destructors unrun: the kernel takes everything back.
     (void)std::fflush(nullptr);

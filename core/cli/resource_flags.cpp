@@ -3,6 +3,8 @@
 
 #include "config/check.hpp"
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cmath>
 #include <fmt/format.h>
@@ -97,7 +99,7 @@ Result<std::int64_t> parse_number(std::string_view flag, std::string_view text, 
     return fail(Code::invalid, fmt::format("{} must be {}…{}, not {}", flag, least, most, text));
 }
 
-void ResourceFlags::declare(CLI::App& app) {
+void ResourceFlags::declare(FlagSet& app, Purpose purpose) {
     app.add_option("-m,--memory", memory_, "memory limit, as 512m or 2g");
     app.add_option("--memory-swap", memory_swap_, "limit of memory and swap together; -1: no limit on swap");
     app.add_option("--memory-reservation", memory_reservation_, "memory kept when the host runs short");
@@ -110,13 +112,21 @@ void ResourceFlags::declare(CLI::App& app) {
     app.add_option("--cpuset-mems", cpuset_mems_, "memory nodes to use");
     app.add_option("--pids-limit", pids_limit_, "processes at most (2048); -1: no limit");
     app.add_option("--blkio-weight", io_weight_, "weight of block I/O, 10…1000");
+    if (purpose == Purpose::change) return;
     app.add_option("--device-read-bps", read_bps_, "limit of reading, as /dev/sda:1m");
     app.add_option("--device-write-bps", write_bps_, "limit of writing");
     app.add_option("--device-read-iops", read_iops_, "limit of read operations a second");
     app.add_option("--device-write-iops", write_iops_, "limit of write operations a second");
 }
 
-Status ResourceFlags::parse_memory(Resources& to) const {
+bool ResourceFlags::is_any_given() const {
+    const std::array<const std::string*, 11> all{
+        &memory_,     &memory_swap_, &memory_reservation_, &cpu_shares_, &cpus_,     &cpu_quota_,
+        &cpu_period_, &cpuset_cpus_, &cpuset_mems_,        &pids_limit_, &io_weight_};
+    return !std::ranges::all_of(all, [](const std::string* text) { return text->empty(); });
+}
+
+Status ResourceFlags::parse_memory(Resources& to, Purpose purpose) const {
     if (!memory_.empty()) {
         auto bytes = parse_memory_size("memory", memory_);
         if (!bytes) return fail(bytes);
@@ -130,14 +140,15 @@ Status ResourceFlags::parse_memory(Resources& to) const {
         to.memory_reservation = *bytes;
     }
     if (memory_swap_.empty()) return {};
-    if (!to.memory) return fail(Code::invalid, "memory-swap needs --memory with it");
+    if (!to.memory && purpose == Purpose::creation)
+        return fail(Code::invalid, "memory-swap needs --memory with it");
     if (memory_swap_ == "-1") {
         to.memory_swap = kUnlimited;
         return {};
     }
     auto bytes = parse_bytes("memory-swap", memory_swap_);
     if (!bytes) return fail(bytes);
-    if (*bytes < *to.memory)
+    if (to.memory && *bytes < *to.memory)
         return fail(Code::invalid,
                     "memory-swap counts memory and swap together: it must not be below the memory limit");
     to.memory_swap = *bytes;
@@ -187,9 +198,9 @@ Status ResourceFlags::parse_io(Resources& to) const {
     return parse_rates("device-write-iops", write_iops_, false, to.io_write_iops);
 }
 
-Result<Resources> ResourceFlags::parse() const {
+Result<Resources> ResourceFlags::parse(Purpose purpose) const {
     Resources resources;
-    if (auto done = parse_memory(resources); !done) return fail(done);
+    if (auto done = parse_memory(resources, purpose); !done) return fail(done);
     if (auto done = parse_cpu(resources); !done) return fail(done);
     if (auto done = parse_io(resources); !done) return fail(done);
     if (pids_limit_ == "-1" || pids_limit_ == "0") {

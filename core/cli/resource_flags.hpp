@@ -2,10 +2,11 @@
 // an error here that names flag and value.
 #pragma once
 
+#include "cli/flags.hpp"
 #include "mydocker/cgroup_backend.hpp"
 #include "mydocker/result.hpp"
 
-#include <CLI/App.hpp>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -13,12 +14,16 @@ namespace mydocker::cli {
 
 class ResourceFlags {
   public:
-    void declare(CLI::App& app);
+    // What the flags are for: a new container; or one that is there and has limits already.
+    enum class Purpose : std::uint32_t { creation, change };
+
+    void declare(FlagSet& app, Purpose purpose = Purpose::creation);
     // Errors: invalid.
-    [[nodiscard]] Result<Resources> parse() const;
+    [[nodiscard]] Result<Resources> parse(Purpose purpose = Purpose::creation) const;
+    [[nodiscard]] bool is_any_given() const;
 
   private:
-    [[nodiscard]] Status parse_memory(Resources& to) const;
+    [[nodiscard]] Status parse_memory(Resources& to, Purpose purpose) const;
     [[nodiscard]] Status parse_cpu(Resources& to) const;
     [[nodiscard]] Status parse_cpu_time(Resources& to) const;
     [[nodiscard]] Status parse_io(Resources& to) const;

@@ -1,6 +1,12 @@
 // What a verb is run with: configuration, installation, diagnostics, engine.
 #include "cli/verb.hpp"
 
+#include "base/sys.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
 #include <fmt/format.h>
 #include <memory>
 #include <unistd.h>
@@ -9,18 +15,27 @@
 namespace mydocker::cli {
 namespace {
 
-// The flags again, for a process of ours that must see the same configuration.
+// The flags again, for a process of ours that must see the same configuration. What the environment says in
+// a flag's stead is among them: that process is given no environment.
 std::vector<std::string> global_arguments(const GlobalFlags& flags) {
+    struct Argument {
+        const char* flag;
+        const std::string& given;
+        const char* variable = nullptr;
+    };
+    const Argument all[] = {{"--config", flags.config, "MYDOCKER_CONFIG"},
+                            {"--root", flags.root, "MYDOCKER_ROOT"},
+                            {"--run-root", flags.run_root, "MYDOCKER_RUN_ROOT"},
+                            {"--storage-driver", flags.storage_driver},
+                            {"--cgroup-driver", flags.cgroup_driver},
+                            {"--log-driver", flags.log_driver},
+                            {"--state-driver", flags.state_driver}};
     std::vector<std::string> arguments;
-    const std::pair<const char*, const std::string*> all[] = {{"--config", &flags.config},
-                                                              {"--root", &flags.root},
-                                                              {"--run-root", &flags.run_root},
-                                                              {"--storage-driver", &flags.storage_driver},
-                                                              {"--cgroup-driver", &flags.cgroup_driver},
-                                                              {"--log-driver", &flags.log_driver},
-                                                              {"--state-driver", &flags.state_driver}};
-    for (const auto& [name, value] : all)
-        if (!value->empty()) arguments.push_back(fmt::format("{}={}", name, *value));
+    for (const auto& [flag, given, variable] : all) {
+        const char* set = variable != nullptr ? std::getenv(variable) : nullptr;
+        const std::string value = given.empty() && set != nullptr ? set : given;
+        if (!value.empty()) arguments.push_back(fmt::format("{}={}", flag, value));
+    }
     return arguments;
 }
 
@@ -56,7 +71,21 @@ diag::WriterFactory sink_writer(std::unique_ptr<engine::Engine>& engine, const c
     };
 }
 
+// Whether only files are to blame.
+bool is_of_files(const config::Examined& examined) {
+    return std::ranges::none_of(examined.complaints, [](const config::Complaint& complaint) {
+        return complaint.origin.source == config::Source::flag ||
+               complaint.origin.source == config::Source::environment;
+    });
+}
+
 } // namespace
+
+// By stdio, whose stream remembers for main() that something was lost.
+void print(std::string_view text) {
+    (void)std::fwrite(text.data(), 1, text.size(), stdout);
+    if (std::fflush(stdout) != 0 && errno == EPIPE) std::clearerr(stdout);
+}
 
 config::LoadRequest Session::load_request() const {
     config::LoadRequest request;
@@ -103,9 +132,10 @@ Result<const config::Config*> Session::config() {
     auto loaded = config::load(load_request());
     if (loaded) {
         config_ = std::move(*loaded);
-    } else if (tolerant_) {
-        // A broken file must not hide what runs; what it says rightly still counts.
-        config_ = config::examine(load_request()).config;
+    } else if (auto examined = config::examine(load_request()); tolerant_ && is_of_files(examined)) {
+        // A broken file must not hide what runs; what it says rightly still counts. A broken flag is a slip
+        // of this moment, and what it meant would not be shown.
+        config_ = std::move(examined.config);
         diagnostics_.warning(fmt::format("{}; going on with the defaults", describe(loaded.error())));
     } else {
         return fail(loaded);

@@ -1,6 +1,8 @@
 // Output for people.
 #include "cli/table.hpp"
 
+#include "base/diag_text.hpp"
+
 #include <algorithm>
 #include <array>
 #include <ctime>
@@ -23,11 +25,19 @@ bool is_plain(std::string_view word) {
 
 } // namespace
 
+void Table::add(std::vector<std::string> row) {
+    for (std::string& cell : row)
+        cell = printable(cell);
+    rows_.push_back(std::move(row));
+}
+
 std::string Table::text() const {
-    std::vector<std::size_t> widths(rows_.front().size(), 0);
-    for (const auto& row : rows_)
-        for (std::size_t i = 0; i < row.size() && i < widths.size(); ++i)
+    std::vector<std::size_t> widths;
+    for (const auto& row : rows_) {
+        widths.resize(std::max(widths.size(), row.size()));
+        for (std::size_t i = 0; i < row.size(); ++i)
             widths[i] = std::max(widths[i], width_of(row[i]));
+    }
     std::string text;
     for (const auto& row : rows_) {
         for (std::size_t i = 0; i < row.size(); ++i) {
@@ -40,20 +50,7 @@ std::string Table::text() const {
 }
 
 std::string printable(std::string_view bytes) {
-    std::string text;
-    for (const char c : bytes) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (c == '\n') {
-            text += "\\n";
-        } else if (c == '\t') {
-            text += "\\t";
-        } else if (byte < 0x20 || byte == 0x7F) {
-            text += fmt::format("\\x{:02x}", byte);
-        } else {
-            text += c;
-        }
-    }
-    return text;
+    return diag::visible(bytes, bytes.size());
 }
 
 std::string quote_command(const std::vector<std::string>& words) {
@@ -101,6 +98,15 @@ std::string human_size(std::uint64_t bytes) {
     }
     if (unit == 0) return fmt::format("{}B", bytes);
     return fmt::format("{:.3g}{}", value, kUnits[unit]);
+}
+
+std::string binary_size(std::uint64_t bytes) {
+    constexpr std::array<std::string_view, 5> kUnits{"B", "KiB", "MiB", "GiB", "TiB"};
+    auto value = static_cast<double>(bytes);
+    std::size_t unit = 0;
+    for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit)
+        value /= 1024;
+    return fmt::format("{:.4g}{}", value, kUnits[unit]);
 }
 
 std::string timestamp(std::int64_t time_ns) {

@@ -13,7 +13,8 @@ class Table {
   public:
     explicit Table(std::vector<std::string> header) : rows_{std::move(header)} {}
 
-    void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+    // Whatever a cell holds is made printable: it may come by a template from a label.
+    void add(std::vector<std::string> row);
     // Columns two blanks apart, the last one unpadded, each row with a newline.
     [[nodiscard]] std::string text() const;
 
@@ -21,7 +22,8 @@ class Table {
     std::vector<std::vector<std::string>> rows_;
 };
 
-// Control bytes as \n, \t, \x1b…; other bytes as they are.
+// On one line: what a terminal would obey, what turns the direction of writing and bytes that are no UTF-8 as
+// \n, \x1b, \u009b… Again: the same.
 [[nodiscard]] std::string printable(std::string_view bytes);
 // Words as a shell would take them back, control bytes shown.
 [[nodiscard]] std::string quote_command(const std::vector<std::string>& words);
@@ -29,6 +31,8 @@ class Table {
 [[nodiscard]] std::string age(std::int64_t since_ns, std::int64_t now_ns);
 // "4.26MB", decimal, as docker shows image sizes.
 [[nodiscard]] std::string human_size(std::uint64_t bytes);
+// "4.06MiB", binary, as docker shows memory.
+[[nodiscard]] std::string binary_size(std::uint64_t bytes);
 // RFC 3339 in UTC with nanoseconds; "" for 0.
 [[nodiscard]] std::string timestamp(std::int64_t time_ns);
 // At most `width` characters, with "…" where it was cut.

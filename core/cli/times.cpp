@@ -13,6 +13,13 @@ namespace {
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 
+// What nanoseconds can say reaches to the year 2262; what lies beyond is its end, and what was before 1970
+// its beginning, so that differences of times can be taken.
+std::int64_t to_nanoseconds(std::time_t seconds, std::int64_t fraction) {
+    constexpr std::int64_t kMost = INT64_MAX / kSecond - 1;
+    return std::clamp<std::int64_t>(seconds, 0, kMost) * kSecond + (seconds < 0 ? 0 : fraction);
+}
+
 // ".5" → 500000000; moves on behind it. Digits beyond nanoseconds are dropped.
 std::int64_t take_fraction(std::string_view& text) {
     if (text.empty() || text.front() != '.') return 0;
@@ -57,7 +64,7 @@ std::optional<std::int64_t> parse_calendar(const std::string& text) {
     if (!valid) return std::nullopt;
     parts.tm_isdst = -1;
     const std::time_t seconds = zone ? ::timegm(&parts) - *zone : ::mktime(&parts);
-    return static_cast<std::int64_t>(seconds) * kSecond + fraction;
+    return to_nanoseconds(seconds, fraction);
 }
 
 std::optional<std::int64_t> parse_seconds(std::string_view text) {

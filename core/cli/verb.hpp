@@ -3,15 +3,14 @@
 #pragma once
 
 #include "base/diag.hpp"
+#include "cli/flags.hpp"
 #include "config/config.hpp"
 #include "engine/engine.hpp"
 #include "mydocker/result.hpp"
 
-#include <CLI/App.hpp>
-#include <CLI/Config.hpp>
-#include <CLI/Formatter.hpp>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -87,7 +86,7 @@ class Verb {
     virtual ~Verb() = default;
 
     // Adds the flags, each bound to a member.
-    virtual void declare(CLI::App& app) = 0;
+    virtual void declare(FlagSet& app) = 0;
     // Does it; returns the exit code. Errors: printed by main, exit code failure_code().
     [[nodiscard]] virtual Result<int> run(Session& session, const std::vector<std::string>& operands) = 0;
 
@@ -102,9 +101,16 @@ struct VerbEntry {
     std::string_view summary;  // one line
     std::unique_ptr<Verb> (*make)() = nullptr;
     std::string_view example; // one line, may be empty
+
+    // Not for people: in no help, man page or completion.
+    [[nodiscard]] bool is_internal() const { return summary == "internal"; }
 };
 
-[[nodiscard]] const std::vector<VerbEntry>& verbs();
+[[nodiscard]] std::span<const VerbEntry> verbs();
+
+// Writes to standard output, and nothing later can come before it. A reader that is gone has no use for it:
+// ignored. What is lost otherwise (a full disk) makes the command fail in the end.
+void print(std::string_view text);
 
 // A usage error: exit code 125 whatever the verb.
 [[nodiscard]] inline std::unexpected<Error> usage(std::string text) {

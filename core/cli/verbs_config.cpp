@@ -10,13 +10,9 @@
 namespace mydocker::cli {
 namespace {
 
-void print(const std::string& text) {
-    (void)sys::write_all(STDOUT_FILENO, text); // A reader that is gone has no use for it.
-}
-
 class ConfigShow final : public Verb {
   public:
-    void declare(CLI::App& app) override {
+    void declare(FlagSet& app) override {
         app.add_flag("--origin", origin_, "say where each value comes from");
     }
 
@@ -63,7 +59,7 @@ std::vector<std::string> driver_complaints(engine::Engine& engine, const config:
 
 class ConfigValidate final : public Verb {
   public:
-    void declare(CLI::App&) override {}
+    void declare(FlagSet&) override {}
 
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
         if (operands.size() > 1) return usage("takes one file at the most");
@@ -72,6 +68,7 @@ class ConfigValidate final : public Verb {
         if (!operands.empty()) request.chosen_file = operands.front();
         const config::Examined examined = config::examine(request);
         std::vector<std::string> complaints;
+        complaints.reserve(examined.complaints.size());
         for (const config::Complaint& complaint : examined.complaints)
             complaints.push_back(describe(complaint.error()));
         engine::EngineSetup setup;

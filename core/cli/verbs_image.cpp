@@ -1,6 +1,5 @@
-// images, rmi, import, load.
+// rmi, import, load.
 #include "cli/table.hpp"
-#include "cli/times.hpp"
 #include "cli/verb_makers.hpp"
 #include "engine/images.hpp"
 #include "image/load.hpp"
@@ -13,71 +12,9 @@
 namespace mydocker::cli {
 namespace {
 
-void print(const std::string& text) {
-    (void)sys::write_all(STDOUT_FILENO, text); // A reader that is gone has no use for it.
-}
-
-constexpr std::size_t kShortDigest = 12;
-
-class Images final : public Verb {
-  public:
-    void declare(CLI::App& app) override {
-        app.add_flag("-q,--quiet", quiet_, "ids only");
-        app.add_flag("--no-trunc", no_trunc_, "whole ids");
-    }
-
-    Result<int> run(Session& session, const std::vector<std::string>& operands) override {
-        if (!operands.empty()) return usage("takes no operands");
-        session.tolerate_broken_config();
-        auto engine = session.engine();
-        if (!engine) return fail(engine);
-        auto store = (*engine)->images();
-        if (!store) return fail(store);
-        auto images = (*store)->list();
-        if (!images) return fail(images);
-        Table table({"REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE"});
-        std::string ids;
-        for (const image::ListedImage& listed : *images) {
-            if (!listed.image) {
-                session.diagnostics().warning(
-                    fmt::format("image {}: {}", listed.manifest.str(), describe(listed.image.error())));
-                continue;
-            }
-            ids += id_of(*listed.image) + "\n";
-            for (const std::string& reference : names_of(listed))
-                table.add(row(*listed.image, reference));
-        }
-        print(quiet_ ? ids : table.text());
-        return kOk;
-    }
-
-  private:
-    [[nodiscard]] std::string id_of(const image::Image& image) const {
-        return no_trunc_ ? "sha256:" + image.id : image.id.substr(0, kShortDigest);
-    }
-
-    static std::vector<std::string> names_of(const image::ListedImage& listed) {
-        return listed.references.empty() ? std::vector<std::string>{""} : listed.references;
-    }
-
-    [[nodiscard]] std::vector<std::string> row(const image::Image& image,
-                                               const std::string& reference) const {
-        const std::string name = image::familiar_name(reference);
-        const auto colon = name.rfind(':');
-        const std::int64_t now = sys::realtime_ns();
-        auto created = parse_time("created", image.config.created, now);
-        return {reference.empty() ? "<none>" : printable(name.substr(0, colon)),
-                reference.empty() ? "<none>" : printable(name.substr(colon + 1)), id_of(image),
-                created ? age(*created, now) + " ago" : "-", human_size(image.size())};
-    }
-
-    bool quiet_ = false;
-    bool no_trunc_ = false;
-};
-
 class Rmi final : public Verb {
   public:
-    void declare(CLI::App& app) override {
+    void declare(FlagSet& app) override {
         app.add_flag("-f,--force", force_, "also with containers or several names");
     }
 
@@ -114,8 +51,8 @@ void print_report(Session& session, const image::LoadReport& report) {
 
 class Load final : public Verb {
   public:
-    void declare(CLI::App& app) override {
-        app.add_option("-i,--input", input_, "archive or directory to read");
+    void declare(FlagSet& app) override {
+        app.add_option("-i,--input", input_, "archive or directory to read")->takes("FILE");
     }
 
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
@@ -129,6 +66,7 @@ class Load final : public Verb {
         if (!store) return fail(store);
         auto report = image::load(**store, source, engine::unpack_limits(**engine).growth);
         if (!report) return fail(report);
+        engine::note_images(**engine, "load", report->loaded);
         print_report(session, *report);
         return kOk;
     }
@@ -139,7 +77,7 @@ class Load final : public Verb {
 
 class Import final : public Verb {
   public:
-    void declare(CLI::App&) override {}
+    void declare(FlagSet&) override {}
 
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
         if (operands.size() != 2) return usage("needs a tar archive (or -) and a name");
@@ -156,6 +94,7 @@ class Import final : public Verb {
         request.limits = engine::unpack_limits(**engine).growth;
         auto report = image::import_rootfs(**store, request);
         if (!report) return fail(report);
+        engine::note_images(**engine, "import", report->loaded);
         print_report(session, *report);
         return kOk;
     }
@@ -163,9 +102,6 @@ class Import final : public Verb {
 
 } // namespace
 
-std::unique_ptr<Verb> make_images() {
-    return std::make_unique<Images>();
-}
 std::unique_ptr<Verb> make_rmi() {
     return std::make_unique<Rmi>();
 }

@@ -1,58 +1,33 @@
 // stop, kill, wait, rm: one or several containers; each failure is told, the others are still done.
+#include "cli/each.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/verb_makers.hpp"
 #include "engine/lifecycle.hpp"
 #include "engine/signals.hpp"
 
-#include "base/sys.hpp"
-
 #include <fmt/format.h>
-#include <functional>
 #include <unistd.h>
 
 namespace mydocker::cli {
 namespace {
 
-// Does one thing to each named container, prints each name done, tells each failure.
-int for_each_container(Session& session, std::string_view verb, const std::vector<std::string>& names,
-                       const std::function<Status(const std::string&)>& act) {
-    int code = kOk;
-    for (const std::string& name : names) {
-        if (auto done = act(name); !done) {
-            session.diagnostics().error(fmt::format("{}: {}", verb, describe(done.error())));
-            code = kFailed;
-            continue;
-        }
-        (void)sys::write_all(STDOUT_FILENO, name + "\n"); // A reader that is gone has no use for it.
-    }
-    return code;
-}
-
-class Stop final : public Verb {
+// The flags of `stop` and `restart`.
+class StopFlags {
   public:
-    void declare(CLI::App& app) override {
+    void declare(FlagSet& app) {
         app.add_option("-t,--time,--timeout", time_, "seconds until it is killed (10); -1: never");
-        app.add_option("-s,--signal", signal_, "signal to send first");
+        app.add_option("-s,--signal", signal_, "signal to send first")->takes("SIGNAL");
     }
-
-    Result<int> run(Session& session, const std::vector<std::string>& operands) override {
-        if (operands.empty()) return usage("needs a container");
+    [[nodiscard]] Result<engine::StopRequest> parse() const {
         engine::StopRequest request;
         request.signal = signal_;
         if (!signal_.empty())
             if (auto known = engine::parse_signal(signal_); !known) return usage(known.error().text);
-        if (!time_.empty()) {
-            auto seconds = parse_number("time", time_, -1, 86400);
-            if (!seconds) return usage(seconds.error().text);
-            request.timeout = std::chrono::seconds(*seconds);
-        }
-        auto engine = session.engine();
-        if (!engine) return fail(engine);
-        return for_each_container(session, "stop", operands, [&](const std::string& name) -> Status {
-            auto container = engine::find_settled(**engine, name);
-            if (!container) return fail(container);
-            return engine::stop(**engine, container->record.id, request);
-        });
+        if (time_.empty()) return request;
+        auto seconds = parse_number("time", time_, -1, 86400);
+        if (!seconds) return usage(seconds.error().text);
+        request.timeout = std::chrono::seconds(*seconds);
+        return request;
     }
 
   private:
@@ -60,17 +35,84 @@ class Stop final : public Verb {
     std::string signal_;
 };
 
-class Kill final : public Verb {
+class Stop final : public Verb {
   public:
-    void declare(CLI::App& app) override { app.add_option("-s,--signal", signal_, "signal to send (KILL)"); }
+    void declare(FlagSet& app) override {
+        flags_.declare(app);
+        choice_.declare(app, "all that run");
+    }
 
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
-        if (operands.empty()) return usage("needs a container");
-        auto signal = engine::parse_signal(signal_);
-        if (!signal) return usage(signal.error().text);
+        auto request = flags_.parse();
+        if (!request) return fail(request);
+        auto names = choice_.names(session, operands, runs);
+        if (!names) return fail(names);
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        return for_each_container(session, "kill", operands, [&](const std::string& name) -> Status {
+        return for_each_container(session, "stop", *names, [&](const std::string& name) -> Status {
+            auto container = engine::find_settled(**engine, name);
+            if (!container) return fail(container);
+            return engine::stop(**engine, container->record.id, *request);
+        });
+    }
+
+  private:
+    StopFlags flags_;
+    ContainerChoice choice_;
+};
+
+class Restart final : public Verb {
+  public:
+    void declare(FlagSet& app) override {
+        flags_.declare(app);
+        choice_.declare(app, "all that run");
+    }
+
+    Result<int> run(Session& session, const std::vector<std::string>& operands) override {
+        auto request = flags_.parse();
+        if (!request) return fail(request);
+        auto names = choice_.names(session, operands, runs);
+        if (!names) return fail(names);
+        auto engine = session.engine();
+        if (!engine) return fail(engine);
+        return for_each_container(session, "restart", *names,
+                                  [&](const std::string& name) { return restart(**engine, name, *request); });
+    }
+
+  private:
+    // One that does not run is started.
+    static Status restart(engine::Engine& engine, const std::string& name,
+                          const engine::StopRequest& request) {
+        auto container = engine::find_settled(engine, name);
+        if (!container) return fail(container);
+        const ContainerId id = container->record.id;
+        if (auto stopped = engine::stop_to_restart(engine, container->record, request); !stopped)
+            return stopped;
+        auto started = engine::start(engine, id, engine::Attach::detached);
+        if (!started) return std::unexpected<Error>(started.error().error);
+        engine.note(started->record, "restart");
+        return {};
+    }
+
+    StopFlags flags_;
+    ContainerChoice choice_;
+};
+
+class Kill final : public Verb {
+  public:
+    void declare(FlagSet& app) override {
+        app.add_option("-s,--signal", signal_, "signal to send (KILL)")->takes("SIGNAL");
+        choice_.declare(app, "all that run");
+    }
+
+    Result<int> run(Session& session, const std::vector<std::string>& operands) override {
+        auto signal = engine::parse_signal(signal_);
+        if (!signal) return usage(signal.error().text);
+        auto names = choice_.names(session, operands, runs);
+        if (!names) return fail(names);
+        auto engine = session.engine();
+        if (!engine) return fail(engine);
+        return for_each_container(session, "kill", *names, [&](const std::string& name) -> Status {
             auto container = engine::find_settled(**engine, name);
             if (!container) return fail(container);
             return engine::kill(**engine, container->record.id, *signal);
@@ -79,11 +121,12 @@ class Kill final : public Verb {
 
   private:
     std::string signal_ = "KILL";
+    ContainerChoice choice_;
 };
 
 class Wait final : public Verb {
   public:
-    void declare(CLI::App&) override {}
+    void declare(FlagSet&) override {}
 
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
         if (operands.empty()) return usage("needs a container");
@@ -97,7 +140,7 @@ class Wait final : public Verb {
                 result = kFailed;
                 continue;
             }
-            (void)sys::write_all(STDOUT_FILENO, fmt::format("{}\n", *code));
+            print(fmt::format("{}\n", *code));
         }
         return result;
     }
@@ -105,31 +148,40 @@ class Wait final : public Verb {
 
 class Rm final : public Verb {
   public:
-    void declare(CLI::App& app) override {
+    void declare(FlagSet& app) override {
         app.add_flag("-f,--force", force_, "kill it if it runs; an absent container is no error");
+        app.add_flag("-v,--volumes", volumes_, "with its anonymous volumes");
+        choice_.declare(app, "every container; one that runs needs --force");
     }
 
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
-        if (operands.empty()) return usage("needs a container");
+        auto names = choice_.names(session, operands, [](const engine::ContainerRecord&) { return true; });
+        if (!names) return fail(names);
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        return for_each_container(session, "rm", operands, [&](const std::string& name) -> Status {
+        return for_each_container(session, "rm", *names, [&](const std::string& name) -> Status {
             auto container = engine::find_settled(**engine, name);
             if (!container && force_ && container.error().code == Code::not_found) return {};
             if (!container) return fail(container);
             return engine::remove(**engine, container->record.id,
-                                  force_ ? engine::Force::yes : engine::Force::no);
+                                  force_ ? engine::Force::yes : engine::Force::no,
+                                  volumes_ ? engine::Volumes::remove : engine::Volumes::keep);
         });
     }
 
   private:
     bool force_ = false;
+    bool volumes_ = false;
+    ContainerChoice choice_;
 };
 
 } // namespace
 
 std::unique_ptr<Verb> make_stop() {
     return std::make_unique<Stop>();
+}
+std::unique_ptr<Verb> make_restart() {
+    return std::make_unique<Restart>();
 }
 std::unique_ptr<Verb> make_kill() {
     return std::make_unique<Kill>();

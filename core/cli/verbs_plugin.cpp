@@ -11,17 +11,13 @@
 namespace mydocker::cli {
 namespace {
 
-void print(const std::string& text) {
-    (void)sys::write_all(STDOUT_FILENO, text); // A reader that is gone has no use for it.
-}
-
 std::string abi_text(const plugin::Passport& passport) {
     return fmt::format("{}.{}", passport.abi_major, passport.abi_minor);
 }
 
 class PluginLs final : public Verb {
   public:
-    void declare(CLI::App&) override {}
+    void declare(FlagSet&) override {}
 
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
         if (!operands.empty()) return usage("takes no operands");
@@ -48,7 +44,7 @@ class PluginLs final : public Verb {
 
 // A default in the notation of TOML.
 std::string toml_value(const OptionSpec& spec) {
-    const std::string text = spec.default_value;
+    std::string text = spec.default_value;
     switch (spec.type) {
     case OptionType::boolean:
     case OptionType::integer:
@@ -84,7 +80,7 @@ std::string snippet(const plugin::Passport& passport) {
 
 class PluginInfo final : public Verb {
   public:
-    void declare(CLI::App& app) override {
+    void declare(FlagSet& app) override {
         app.add_flag("--no-probe", no_probe_,
                      "do not ask the plugin whether it works here: runs none of its code");
     }

@@ -1,9 +1,17 @@
 // run, create, start.
+#include "cli/attach_flags.hpp"
+#include "cli/explain.hpp"
+#include "cli/health_flags.hpp"
+#include "cli/host_flags.hpp"
+#include "cli/id_file.hpp"
+#include "cli/isolation_flags.hpp"
+#include "cli/key_values.hpp"
+#include "cli/mount_flags.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/verb_makers.hpp"
 #include "engine/lifecycle.hpp"
-
-#include "base/sys.hpp"
+#include "engine/restart.hpp"
+#include "engine/signals.hpp"
 
 #include <array>
 #include <cstdlib>
@@ -12,22 +20,6 @@
 
 namespace mydocker::cli {
 namespace {
-
-// "KEY=value", or "KEY" for the caller's own value; an unset one is left out, as docker does.
-Result<std::vector<std::string>> parse_environment(const std::vector<std::string>& given) {
-    std::vector<std::string> result;
-    for (const std::string& text : given) {
-        const auto equals = text.find('=');
-        if (text.empty() || equals == 0)
-            return usage(fmt::format("env: '{}' has no name before the '='", text));
-        if (equals != std::string::npos) {
-            result.push_back(text);
-        } else if (const char* value = std::getenv(text.c_str()); value != nullptr) {
-            result.push_back(text + "=" + value);
-        }
-    }
-    return result;
-}
 
 Result<engine::NetworkMode> parse_network(const std::string& text) {
     using Kind = engine::NetworkMode::Kind;
@@ -51,24 +43,38 @@ Status check_hostname(const std::string& name) {
 // The flags of `create` and `run`.
 class CreateFlags {
   public:
-    void declare(CLI::App& app) {
+    void declare(FlagSet& app) {
         app.add_flag("-i,--interactive", request_.interactive, "keep standard input open");
         app.add_flag("-t,--tty", request_.terminal, "give the command a terminal");
         app.add_flag("--rm", request_.remove_after, "remove the container when it has ended");
+        app.add_option("--restart", restart_,
+                       "when it has ended: no (default), on-failure[:N], always, unless-stopped");
+        app.add_flag("--init", request_.init,
+                     "a small first process inside that reaps what others leave and passes signals on");
         name_ = app.add_option("--name", request_.name, "name of the container");
         app.add_option("--hostname", request_.hostname, "host name inside (default: the short id)");
         app.add_option("-e,--env", environment_, "environment variable, KEY=value or KEY");
+        app.add_option("--env-file", env_files_, "file of such, a line each")->takes("FILE");
         app.add_option("-w,--workdir", request_.working_directory, "working directory inside");
         app.add_option("-u,--user", request_.user, "user inside: NAME|UID[:GROUP|GID]");
         entrypoint_ =
             app.add_option("--entrypoint", entrypoint_text_, "program instead of the image's entrypoint");
         app.add_option("-l,--label", labels_, "label, KEY=value");
+        app.add_option("--volumes-from", volumes_from_,
+                       "the volumes and host directories of another container, CONTAINER[:ro|:rw]")
+            ->takes("CONTAINER");
         app.add_flag("--read-only", request_.read_only, "root file system read-only");
         app.add_option("--network,--net", network_, "none (default), host, or container:NAME");
-        app.add_option("--stop-signal", request_.stop_signal, "signal that stop sends first");
+        app.add_option("--stop-signal", request_.stop_signal, "signal that stop sends first")
+            ->takes("SIGNAL");
         app.add_option("--stop-timeout", stop_timeout_, "seconds until stop kills");
         app.add_option("--cgroup-parent", request_.cgroup_parent,
                        "cgroup to put the container's below (mydocker)");
+        app.add_option("--cidfile", id_file_, "new file to write the id of the container to")->takes("FILE");
+        health_.declare(app);
+        mounts_.declare(app);
+        isolation_.declare(app);
+        host_.declare(app);
         resources_.declare(app);
     }
 
@@ -76,6 +82,31 @@ class CreateFlags {
         if (operands.empty()) return usage("needs an image name");
         request_.image = operands.front();
         request_.command.assign(operands.begin() + 1, operands.end());
+        if (auto parsed = parse_identity(); !parsed) return fail(parsed);
+        if (auto parsed = parse_life(); !parsed) return fail(parsed);
+        if (auto parsed = parse_variables(); !parsed) return fail(parsed);
+        if (auto parsed = take(health_.parse(), request_.health); !parsed) return fail(parsed);
+        if (auto parsed = take(mounts_.parse(), request_.mounts); !parsed) return fail(parsed);
+        if (auto parsed = parse_volumes_from(); !parsed) return fail(parsed);
+        if (auto parsed = take(parse_labels(labels_), request_.labels); !parsed) return fail(parsed);
+        if (auto parsed = take(parse_network(network_), request_.network); !parsed) return fail(parsed);
+        if (auto parsed = isolation_.parse(request_); !parsed) return fail(parsed);
+        if (auto parsed = host_.parse(request_); !parsed) return fail(parsed);
+        if (auto parsed = take(resources_.parse(), request_.resources); !parsed) return fail(parsed);
+        return request_;
+    }
+
+    [[nodiscard]] const std::string& id_file() const { return id_file_; }
+
+  private:
+    template <class T>
+    static Status take(Result<T> parsed, T& to) {
+        if (!parsed) return fail(parsed);
+        to = std::move(*parsed);
+        return {};
+    }
+
+    Status parse_identity() {
         // An empty name is a mistake in a script, not a wish for a made-up one.
         if (name_->count() > 0)
             if (auto name = paths::parse_name(request_.name); !name) return fail(name);
@@ -83,73 +114,79 @@ class CreateFlags {
         if (!request_.working_directory.empty() && request_.working_directory.front() != '/')
             return usage(fmt::format("workdir: '{}' is not absolute", request_.working_directory));
         if (entrypoint_->count() > 0) request_.entrypoint = entrypoint_text_;
-        auto environment = parse_environment(environment_);
-        if (!environment) return fail(environment);
-        request_.environment = std::move(*environment);
-        if (auto labelled = parse_labels(); !labelled) return fail(labelled);
-        auto network = parse_network(network_);
-        if (!network) return fail(network);
-        request_.network = std::move(*network);
-        if (!stop_timeout_.empty()) {
-            auto seconds = parse_number("stop-timeout", stop_timeout_, -1, 86400);
-            if (!seconds) return fail(seconds);
-            request_.stop_timeout = std::chrono::seconds(*seconds);
-        }
-        auto resources = resources_.parse();
-        if (!resources) return fail(resources);
-        request_.resources = std::move(*resources);
-        return request_;
+        return {};
     }
 
-  private:
-    Status parse_labels() {
-        for (const std::string& text : labels_) {
-            const auto equals = text.find('=');
-            if (text.empty() || equals == 0)
-                return usage(fmt::format("label: '{}' has no name before the '='", text));
-            request_.labels.emplace_back(text.substr(0, equals),
-                                         equals == std::string::npos ? "" : text.substr(equals + 1));
+    Status parse_life() {
+        if (auto parsed = take(engine::parse_restart_policy(restart_), request_.restart); !parsed)
+            return parsed;
+        if (request_.remove_after && request_.restart.kind != engine::RestartPolicy::Kind::no)
+            return usage("conflicting options: --restart and --rm: one keeps what the other takes away");
+        if (!request_.stop_signal.empty())
+            if (auto known = engine::parse_signal(request_.stop_signal); !known)
+                return usage("stop-signal: " + known.error().text);
+        if (stop_timeout_.empty()) return {};
+        auto seconds = parse_number("stop-timeout", stop_timeout_, -1, 86400);
+        if (!seconds) return fail(seconds);
+        request_.stop_timeout = std::chrono::seconds(*seconds);
+        return {};
+    }
+
+    Status parse_volumes_from() {
+        for (const std::string& text : volumes_from_) {
+            const auto colon = text.find(':');
+            engine::VolumesFrom from{.container = text.substr(0, colon), .read_only = {}};
+            const std::string access = colon == std::string::npos ? "" : text.substr(colon + 1);
+            const bool is_access = access == "ro" || access == "rw" || colon == std::string::npos;
+            if (from.container.empty() || !is_access)
+                return usage(fmt::format("volumes-from: '{}' is not of the form CONTAINER[:ro|:rw]", text));
+            if (!access.empty()) from.read_only = access == "ro";
+            request_.volumes_from.push_back(std::move(from));
         }
+        return {};
+    }
+
+    // Those of files first: what stands on the command line wins.
+    Status parse_variables() {
+        for (const std::string& path : env_files_) {
+            auto variables = read_env_file(path, std::getenv);
+            if (!variables) return fail(variables);
+            request_.environment.insert(request_.environment.end(), variables->begin(), variables->end());
+        }
+        auto given = parse_environment(environment_, std::getenv);
+        if (!given) return fail(given);
+        request_.environment.insert(request_.environment.end(), given->begin(), given->end());
         return {};
     }
 
     engine::CreateRequest request_;
     ResourceFlags resources_;
-    CLI::Option* name_ = nullptr;
-    CLI::Option* entrypoint_ = nullptr;
+    Flag* name_ = nullptr;
+    Flag* entrypoint_ = nullptr;
     std::string entrypoint_text_;
     std::vector<std::string> environment_;
+    std::vector<std::string> env_files_;
+    HealthFlags health_;
+    MountFlags mounts_;
+    IsolationFlags isolation_;
+    HostFlags host_;
+    std::string id_file_;
     std::vector<std::string> labels_;
+    std::vector<std::string> volumes_from_;
     std::string network_;
     std::string stop_timeout_;
+    std::string restart_;
 };
-
-// The exit code of a container that ended in the foreground, said if it did not end by itself.
-int report_end(Session& session, std::string_view verb, const engine::ContainerRecord& record) {
-    if (record.oom_killed)
-        session.diagnostics().error(fmt::format("{}: container '{}' killed: out of memory (limit {} MiB)",
-                                                verb, record.name.str(),
-                                                record.memory_limit.value_or(0) >> 20U));
-    else if (!record.reason.empty())
-        session.diagnostics().error(
-            fmt::format("{}: container '{}': {}", verb, record.name.str(), record.reason));
-    return record.exit_code;
-}
-
-int report_failure(Session& session, std::string_view verb, const engine::RunError& failure) {
-    session.diagnostics().error(fmt::format("{}: {}", verb, describe(failure.error)));
-    return failure.exit_code;
-}
-
-void print_line(const std::string& line) {
-    (void)sys::write_all(STDOUT_FILENO, line + "\n"); // A reader that is gone has no use for it.
-}
 
 class Run final : public Verb {
   public:
-    void declare(CLI::App& app) override {
+    void declare(FlagSet& app) override {
         flags_.declare(app);
+        attach_flags_.declare(app);
         app.add_flag("-d,--detach", detach_, "leave it in the background and print its id");
+        app.add_option("--explain", explain_,
+                       "show what was done when; --explain=FILE.json: as a trace for Chrome or Perfetto")
+            ->may_be_bare();
     }
     [[nodiscard]] Operands operands() const override { return Operands::then_stop; }
     [[nodiscard]] int failure_code() const override { return kEngineError; }
@@ -159,24 +196,46 @@ class Run final : public Verb {
         if (!request) return fail(request);
         if (request->terminal && !detach_ && ::isatty(STDIN_FILENO) == 0)
             return usage("-t needs a terminal on standard input; use -i alone");
-        auto engine = session.engine();
+        request->input_once = !detach_;
+        auto config = session.config();
+        if (!config) return fail(config);
+        auto how = attach_flags_.parse(**config);
+        if (!how) return usage(how.error().text);
+        auto explanation = Explanation::make(explain_);
+        if (!explanation) return fail(explanation);
+        auto engine = open_engine(session, *explanation);
         if (!engine) return fail(engine);
+        auto id_file = IdFile::make(flags_.id_file());
+        if (!id_file) return fail(id_file);
+        request->id_file = id_file->fd();
         const auto attach = detach_ ? engine::Attach::detached : engine::Attach::foreground;
-        auto outcome = engine::run(**engine, *request, attach);
+        auto outcome = engine::run(**engine, *request, attach, *how);
+        (*engine)->set_trace(nullptr);
+        if (auto told = explanation->finish(); !told) session.diagnostics().warning(describe(told.error()));
         if (!outcome) return report_failure(session, "run", outcome.error());
-        if (outcome->waited) return report_end(session, "run", outcome->record);
-        print_line(outcome->record.id.str());
+        id_file->keep();
+        if (!detach_) return report_outcome(session, "run", *outcome);
+        print(outcome->record.id.str() + "\n");
         return kOk;
     }
 
   private:
+    static Result<engine::Engine*> open_engine(Session& session, Explanation& explanation) {
+        const trace::Scope scope(explanation.recorder(), "read the configuration");
+        auto engine = session.engine();
+        if (engine) (*engine)->set_trace(explanation.recorder());
+        return engine;
+    }
+
     CreateFlags flags_;
+    AttachFlags attach_flags_;
     bool detach_ = false;
+    std::string explain_;
 };
 
 class Create final : public Verb {
   public:
-    void declare(CLI::App& app) override { flags_.declare(app); }
+    void declare(FlagSet& app) override { flags_.declare(app); }
     [[nodiscard]] Operands operands() const override { return Operands::then_stop; }
     [[nodiscard]] int failure_code() const override { return kEngineError; }
 
@@ -185,9 +244,13 @@ class Create final : public Verb {
         if (!request) return fail(request);
         auto engine = session.engine();
         if (!engine) return fail(engine);
+        auto id_file = IdFile::make(flags_.id_file());
+        if (!id_file) return fail(id_file);
+        request->id_file = id_file->fd();
         auto record = engine::create(**engine, *request);
         if (!record) return fail(record);
-        print_line(record->id.str());
+        id_file->keep();
+        print(record->id.str() + "\n");
         return kOk;
     }
 
@@ -197,10 +260,11 @@ class Create final : public Verb {
 
 class Start final : public Verb {
   public:
-    void declare(CLI::App& app) override {
+    void declare(FlagSet& app) override {
         app.add_flag("-a,--attach", attach_, "stay in the foreground, with its output and exit code");
         app.add_flag("-i,--interactive", interactive_,
                      "stay in the foreground with standard input, if it was made with -i");
+        flags_.declare(app);
     }
     [[nodiscard]] int failure_code() const override { return attach_ ? kEngineError : kFailed; }
 
@@ -208,6 +272,12 @@ class Start final : public Verb {
         if (operands.empty()) return usage("needs a container");
         attach_ = attach_ || interactive_;
         if (attach_ && operands.size() > 1) return usage("one container at a time can be attached to");
+        auto config = session.config();
+        if (!config) return fail(config);
+        auto how = flags_.parse(**config);
+        if (!how) return usage(how.error().text);
+        how_ = std::move(*how);
+        how_.input = interactive_;
         auto engine = session.engine();
         if (!engine) return fail(engine);
         int code = kOk;
@@ -220,33 +290,42 @@ class Start final : public Verb {
     int start_one(Session& session, engine::Engine& engine, const std::string& name) {
         auto container = engine::find_settled(engine, name);
         if (!container) return report_failure(session, "start", {container.error(), failure_code()});
-        if (container->record.is_live()) {
-            if (!attach_) print_line(name); // It runs: what was asked for is so.
-            if (!attach_) return kOk;
-            return report_failure(
-                session, "start",
-                {{Code::conflict, 0, "container '" + name + "' is running already"}, kEngineError});
-        }
-        if (attach_ && container->record.terminal && ::isatty(STDIN_FILENO) == 0)
+        const engine::ContainerRecord& record = container->record;
+        if (interactive_ && record.interactive && record.terminal && ::isatty(STDIN_FILENO) == 0)
             return report_failure(
                 session, "start",
                 {{Code::invalid, 0,
-                  "container '" + name + "' has a terminal; attaching needs one on standard input"},
+                  "container '" + name + "' has a terminal; -i needs one on standard input"},
                  kEngineError});
-        auto outcome = engine::start(engine, container->record.id,
-                                     attach_ ? engine::Attach::foreground : engine::Attach::detached);
+        if (record.is_live()) return stay(session, engine, name);
+        if (record.is_restarting()) // Now, then, and not when it is due.
+            if (auto stopped = engine::stop(engine, record.id, {}); !stopped)
+                return report_failure(session, "start", {stopped.error(), failure_code()});
+        auto outcome = engine::start(engine, record.id,
+                                     attach_ ? engine::Attach::foreground : engine::Attach::detached, how_);
         if (!outcome) {
             engine::RunError failure = outcome.error();
             if (!attach_) failure.exit_code = kFailed;
             return report_failure(session, "start", failure);
         }
-        if (outcome->waited) return report_end(session, "start", outcome->record);
-        print_line(name);
+        if (attach_) return report_outcome(session, "start", *outcome);
+        print(name + "\n");
         return kOk;
+    }
+
+    // It runs: what was asked for is so.
+    int stay(Session& session, engine::Engine& engine, const std::string& name) const {
+        if (!attach_) print(name + "\n");
+        if (!attach_) return kOk;
+        auto outcome = engine::attach(engine, name, how_);
+        if (!outcome) return report_failure(session, "start", outcome.error());
+        return report_outcome(session, "start", *outcome);
     }
 
     bool attach_ = false;
     bool interactive_ = false;
+    AttachFlags flags_;
+    engine::Attachment how_;
 };
 
 } // namespace

@@ -1,83 +1,56 @@
-// info, version, system check and recover, and the two words that are not for people.
+// version, system check, recover and boot.
+#include "cli/listing.hpp"
 #include "cli/table.hpp"
 #include "cli/verb_makers.hpp"
 #include "cli/version.hpp"
 #include "engine/check.hpp"
 #include "engine/lifecycle.hpp"
+#include "engine/restart.hpp"
+#include "image/manifest.hpp"
 
+#include "base/json.hpp"
 #include "base/sys.hpp"
 
 #include <cstdio>
 #include <fmt/format.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 namespace mydocker::cli {
 namespace {
 
-void print(const std::string& text) {
-    (void)sys::write_all(STDOUT_FILENO, text); // A reader that is gone has no use for it.
+// One program is docker's client and server.
+json::Value version_document() {
+    json::Value part;
+    part.set("Version", kVersionText);
+    part.set("PluginAbi", fmt::format("{}.{}", int{MD_ABI_MAJOR}, int{MD_ABI_MINOR}));
+    part.set("Os", "linux");
+    part.set("Arch", image::host_architecture());
+    json::Value document;
+    document.set("Client", part);
+    document.set("Server", std::move(part));
+    return document;
 }
 
 class Version final : public Verb {
   public:
-    void declare(CLI::App&) override {}
+    void declare(FlagSet& app) override {
+        app.add_option("-f,--format", format_, "json, or a template: '{{.Server.Version}}'");
+    }
 
     Result<int> run(Session&, const std::vector<std::string>&) override {
-        print(fmt::format("mydocker {} (plugin ABI {}.{})\n", kVersionText, MD_ABI_MAJOR, MD_ABI_MINOR));
+        if (format_.empty()) {
+            print(fmt::format("mydocker {} (plugin ABI {}.{})\n", kVersionText, int{MD_ABI_MAJOR},
+                              int{MD_ABI_MINOR}));
+            return kOk;
+        }
+        auto text = format_value(format_, version_document());
+        if (!text) return usage(text.error().text);
+        print(*text);
         return kOk;
     }
-};
 
-// A driver and how it was come by: "overlayfs (auto)"; or why there is none.
-template <class Choice>
-std::string choice_text(const Result<Choice>& choice, const std::string& selected) {
-    if (!choice) return "none: " + describe(choice.error());
-    return selected == "auto" ? choice->name + " (auto)" : choice->name;
-}
-
-class Info final : public Verb {
-  public:
-    void declare(CLI::App&) override {}
-
-    Result<int> run(Session& session, const std::vector<std::string>& operands) override {
-        if (!operands.empty()) return usage("takes no operands");
-        auto made = session.engine();
-        if (!made) return fail(made);
-        engine::Engine& engine = **made;
-        auto containers = engine::list(engine);
-        if (!containers) return fail(containers);
-        std::size_t live = 0;
-        for (const engine::Summary& summary : *containers)
-            if (summary.record && summary.record->is_live()) ++live;
-        auto images = engine.images();
-        auto listed = images ? (*images)->list() : Result<std::vector<image::ListedImage>>(fail(images));
-        const config::Config& config = engine.config();
-        auto cgroup = engine.selected_cgroup();
-        utsname host{};
-        (void)::uname(&host); // It cannot fail on valid memory.
-        std::string controllers;
-        if (cgroup)
-            for (const std::string& name : cgroup->traits.controllers)
-                controllers += (controllers.empty() ? "" : " ") + name;
-        print(fmt::format("Version:         {}\n", kVersionText) +
-              fmt::format("Containers:      {} ({} running)\n", containers->size(), live) +
-              fmt::format("Images:          {}\n",
-                          listed ? std::to_string(listed->size()) : describe(listed.error())) +
-              fmt::format("Storage Driver:  {}\n",
-                          choice_text(engine.selected_storage(), config.storage_driver.value)) +
-              fmt::format("Cgroup Driver:   {}\n", choice_text(cgroup, config.cgroup_driver.value)) +
-              fmt::format("Controllers:     {}\n", controllers) +
-              fmt::format("Log Driver:      {}\n", config.log_driver.value) +
-              fmt::format("State Driver:    {}\n", config.state_driver.value) +
-              fmt::format("Root:            {}\n", config.root.value) +
-              fmt::format("Run Root:        {}\n", config.run_root.value) +
-              fmt::format("Kernel:          {} {}\n", host.release, host.machine) +
-              fmt::format("Processors:      {}\n", ::sysconf(_SC_NPROCESSORS_ONLN)) +
-              fmt::format("Memory:          {} MiB\n",
-                          (::sysconf(_SC_PHYS_PAGES) * ::sysconf(_SC_PAGESIZE)) >> 20));
-        return kOk;
-    }
+  private:
+    std::string format_;
 };
 
 void print_findings(const std::vector<engine::Finding>& findings) {
@@ -90,7 +63,7 @@ void print_findings(const std::vector<engine::Finding>& findings) {
 
 class SystemCheck final : public Verb {
   public:
-    void declare(CLI::App&) override {}
+    void declare(FlagSet&) override {}
 
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
         if (!operands.empty()) return usage("takes no operands");
@@ -105,7 +78,7 @@ class SystemCheck final : public Verb {
 
 class SystemRecover final : public Verb {
   public:
-    void declare(CLI::App&) override {}
+    void declare(FlagSet&) override {}
 
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
         if (!operands.empty()) return usage("takes no operands");
@@ -119,30 +92,18 @@ class SystemRecover final : public Verb {
     }
 };
 
-// The teaching program's `init`: what it did is mydocker-init's work now.
-class Init final : public Verb {
+class SystemBoot final : public Verb {
   public:
-    void declare(CLI::App&) override {}
-
-    Result<int> run(Session& session, const std::vector<std::string>&) override {
-        session.diagnostics().error("init: internal: a container's first steps are made by mydocker-init; it "
-                                    "cannot be called by hand");
-        return kFailed;
-    }
-};
-
-// What a monitor becomes when its container has ended and nobody waits.
-class Finish final : public Verb {
-  public:
-    void declare(CLI::App&) override {}
+    void declare(FlagSet&) override {}
 
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
-        if (operands.size() != 1 || !paths::is_id(operands.front()))
-            return usage("internal: not for use by hand");
+        if (!operands.empty()) return usage("takes no operands");
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        auto done = engine::finish_after_monitor(**engine, ContainerId(operands.front()));
-        if (!done) return fail(done);
+        auto names = engine::start_after_boot(**engine);
+        if (!names) return fail(names);
+        for (const std::string& name : *names)
+            print(name + "\n");
         return kOk;
     }
 };
@@ -152,20 +113,14 @@ class Finish final : public Verb {
 std::unique_ptr<Verb> make_version() {
     return std::make_unique<Version>();
 }
-std::unique_ptr<Verb> make_info() {
-    return std::make_unique<Info>();
-}
 std::unique_ptr<Verb> make_system_check() {
     return std::make_unique<SystemCheck>();
 }
 std::unique_ptr<Verb> make_system_recover() {
     return std::make_unique<SystemRecover>();
 }
-std::unique_ptr<Verb> make_init() {
-    return std::make_unique<Init>();
-}
-std::unique_ptr<Verb> make_finish() {
-    return std::make_unique<Finish>();
+std::unique_ptr<Verb> make_system_boot() {
+    return std::make_unique<SystemBoot>();
 }
 
 } // namespace mydocker::cli

@@ -21,12 +21,6 @@ using Wrong = std::optional<std::string>;
     return std::string("is ") + type_of(value) + "; " + std::string(type) + " is needed";
 }
 
-[[nodiscard]] const std::string* text_of(const RawValue& value) {
-    if (const auto* text = std::get_if<std::string>(&value)) return text;
-    const auto* untyped = std::get_if<Untyped>(&value);
-    return untyped != nullptr ? &untyped->text : nullptr;
-}
-
 // An absolute path that stays what it says. Paths are bytes; what a terminal would act on is no path.
 [[nodiscard]] Wrong wrong_path(std::string_view path) {
     if (!path.starts_with('/')) return quoted(path) + " is no absolute path";

@@ -25,12 +25,6 @@ template <class Number>
     return number;
 }
 
-[[nodiscard]] const std::string* text_of(const RawValue& value) {
-    if (const auto* text = std::get_if<std::string>(&value)) return text;
-    const auto* untyped = std::get_if<Untyped>(&value);
-    return untyped != nullptr ? &untyped->text : nullptr;
-}
-
 [[nodiscard]] std::unexpected<std::string> is_no(const std::string& text, std::string_view thing) {
     return std::unexpected("\"" + text + "\" is " + std::string(thing));
 }

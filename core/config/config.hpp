@@ -27,8 +27,6 @@ struct Value {
     Origin origin;
 };
 
-// What becomes of a container whose monitor died.
-enum class OnMonitorDeath { kill, keep };
 enum class LogFormat { text, json };
 
 // "storage" and "overlayfs", of [storage.overlayfs].
@@ -55,9 +53,9 @@ struct Config {
     Value<std::vector<std::string>> storage_candidates{.value = {"overlayfs", "vfs"}, .origin = {}};
     Value<std::vector<std::string>> cgroup_candidates{.value = {"v1", "v2"}, .origin = {}};
 
-    Value<std::string> default_image{.value = "busybox", .origin = {}}; // [run]
-    Value<bool> create_bind_sources{.value = true, .origin = {}};       // [run]
-    Value<OnMonitorDeath> on_monitor_death;                             // [engine]
+    Value<std::string> default_image{.value = "busybox", .origin = {}};     // [run]
+    Value<bool> create_bind_sources{.value = true, .origin = {}};           // [run]
+    Value<std::string> detach_keys{.value = "ctrl-p,ctrl-q", .origin = {}}; // [run]
 
     Value<LogLevel> diagnostics_level{.value = LogLevel::warning, .origin = {}};
     Value<LogFormat> diagnostics_format;

@@ -18,10 +18,9 @@ namespace mydocker::config {
 // What a value has to be, beyond its type.
 enum class Form { any, path, name, size, count };
 
-using Member =
-    std::variant<Value<bool> Config::*, Value<std::uint64_t> Config::*, Value<std::string> Config::*,
-                 Value<std::vector<std::string>> Config::*, Value<OnMonitorDeath> Config::*,
-                 Value<LogLevel> Config::*, Value<LogFormat> Config::*>;
+using Member = std::variant<Value<bool> Config::*, Value<std::uint64_t> Config::*,
+                            Value<std::string> Config::*, Value<std::vector<std::string>> Config::*,
+                            Value<LogLevel> Config::*, Value<LogFormat> Config::*>;
 
 struct Key {
     std::string_view table; // empty: none
@@ -44,7 +43,7 @@ inline constexpr std::array<Key, 19> kKeys = {{
     {"state", "driver", &Config::state_driver, Form::name},
     {"run", "default_image", &Config::default_image},
     {"run", "create_bind_sources", &Config::create_bind_sources},
-    {"engine", "on_monitor_death", &Config::on_monitor_death},
+    {"run", "detach_keys", &Config::detach_keys},
     {"diagnostics", "level", &Config::diagnostics_level},
     {"diagnostics", "format", &Config::diagnostics_format},
     {"diagnostics", "driver", &Config::diagnostics_driver, Form::name},
@@ -66,10 +65,6 @@ struct Word {
     Choice choice;
     std::string_view word;
 };
-[[nodiscard]] constexpr auto words(OnMonitorDeath) {
-    return std::array<Word<OnMonitorDeath>, 2>{
-        {{OnMonitorDeath::kill, "kill"}, {OnMonitorDeath::keep, "keep"}}};
-}
 [[nodiscard]] constexpr auto words(LogLevel) {
     return std::array<Word<LogLevel>, 4>{{{LogLevel::debug, "debug"},
                                           {LogLevel::info, "info"},

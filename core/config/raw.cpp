@@ -29,6 +29,12 @@ const char* type_of(const RawValue& value) {
     return std::visit(Words{}, value);
 }
 
+const std::string* text_of(const RawValue& value) {
+    if (const auto* text = std::get_if<std::string>(&value)) return text;
+    const auto* untyped = std::get_if<Untyped>(&value);
+    return untyped != nullptr ? &untyped->text : nullptr;
+}
+
 Error Complaint::error() const {
     const std::string place = (origin.source == Source::file ? "config " : "") + origin.text();
     return Error{.code = code, .sys_errno = sys_errno, .text = text.empty() ? place : place + ": " + text};

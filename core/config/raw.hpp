@@ -37,6 +37,8 @@ using RawValue = std::variant<bool, std::int64_t, double, std::string, std::vect
 
 // "a boolean", "an integer", …
 [[nodiscard]] const char* type_of(const RawValue& value);
+// The text of a string, or of a value whose type is not known yet; null for others.
+[[nodiscard]] const std::string* text_of(const RawValue& value);
 
 // One option of a driver.
 struct RawOption {

@@ -70,8 +70,8 @@ namespace {
     std::array<char, 32> digits{};
     const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value);
     std::string text(digits.data(), end.ptr);
-    const bool is_float = text.find_first_of(".e") != std::string::npos;
-    return is_float ? text : text + ".0";
+    if (text.find_first_of(".e") == std::string::npos) text += ".0";
+    return text;
 }
 
 [[nodiscard]] std::string literal(const std::vector<std::string>& list) {

@@ -3,6 +3,7 @@
 
 #include "base/sys.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
@@ -41,6 +42,50 @@ Result<bool> try_once(int fd, const std::string& path, bool& stale) {
     return *locked && !stale;
 }
 
+// When waiting ends, if it does.
+class Deadline {
+  public:
+    explicit Deadline(std::optional<std::chrono::milliseconds> limit) {
+        if (limit) at_ns_ = sys::monotonic_ns() + std::chrono::nanoseconds(*limit).count();
+    }
+    [[nodiscard]] bool has_passed() const { return at_ns_ && left_ms() <= 0; }
+    // As poll(2) takes it: until then, or for `most_ms` if that is less; negative: for ever.
+    [[nodiscard]] int timeout_ms(int most_ms) const {
+        if (!at_ns_) return most_ms;
+        const int left = static_cast<int>(std::min<std::int64_t>(left_ms(), kLongest));
+        return most_ms < 0 ? left : std::min(left, most_ms);
+    }
+
+  private:
+    static constexpr std::int64_t kLongest = 1'000'000;
+    [[nodiscard]] std::int64_t left_ms() const { return (*at_ns_ - sys::monotonic_ns()) / 1'000'000; }
+
+    std::optional<std::int64_t> at_ns_;
+};
+
+// Waits for one lock file. False: it is stale. Errors: timeout.
+Result<bool> wait_for_file(int fd, const std::string& path, int events, const Deadline& deadline) {
+    constexpr int kLongestPause = 1000;
+    int pause_ms = -1;
+    for (;;) {
+        bool stale = false;
+        auto taken = try_once(fd, path, stale);
+        if (!taken || *taken || stale) return taken;
+        if (deadline.has_passed()) return fail(Code::timeout, "lock '" + path + "'");
+        std::array<pollfd, 1> wait{pollfd{events, POLLIN, 0}};
+        auto ready = sys::poll(wait, deadline.timeout_ms(pause_ms));
+        if (!ready) return fail(ready);
+        // close(2) tells of itself before it lets the lock go (__fput: fsnotify_close, and only then
+        // locks_remove_file), and nothing tells of that: after an event we look again, ever less often.
+        if (*ready > 0)
+            pause_ms = 1;
+        else if (pause_ms > 0)
+            pause_ms = std::min(2 * pause_ms, kLongestPause);
+        std::array<char, 4096> ignored;
+        (void)!::read(events, ignored.data(), ignored.size()); // What happened does not matter.
+    }
+}
+
 } // namespace
 
 Result<Baton> Baton::take(const paths::Roots& roots, const ContainerId& id) {
@@ -59,8 +104,10 @@ Result<Baton> Baton::take(const paths::Roots& roots, const ContainerId& id) {
 
 Result<Baton> Baton::wait(const paths::Roots& roots, const ContainerId& id,
                           std::optional<std::chrono::milliseconds> limit) {
+    // Most are free. To close a watch takes some 10 ms, since the kernel waits for its readers.
+    if (auto taken = take(roots, id); taken || taken.error().code != Code::busy) return taken;
     const std::string path = paths::baton(roots, id);
-    const std::int64_t deadline = limit ? sys::monotonic_ns() + std::chrono::nanoseconds(*limit).count() : 0;
+    const Deadline deadline(limit);
     for (;;) {
         auto fd = open_lock(roots, id);
         if (!fd) return fail(fd);
@@ -72,20 +119,12 @@ Result<Baton> Baton::wait(const paths::Roots& roots, const ContainerId& id,
             if (errno == ENOENT) continue;
             return fail_errno(errno, "watch '" + path + "'");
         }
-        for (bool stale = false; !stale;) {
-            auto taken = try_once(fd->get(), path, stale);
-            if (!taken) return fail(taken);
-            if (*taken) return Baton(std::move(*fd));
-            if (stale) break;
-            const std::int64_t left = limit ? (deadline - sys::monotonic_ns()) / 1'000'000 : -1;
-            if (limit && left <= 0)
-                return fail(Code::timeout,
-                            "container '" + paths::short_id(id) + "' is still in another process's hands");
-            std::array<pollfd, 1> wait{pollfd{events.get(), POLLIN, 0}};
-            if (auto ready = sys::poll(wait, static_cast<int>(left)); !ready) return fail(ready);
-            std::array<char, 4096> ignored;
-            (void)!::read(events.get(), ignored.data(), ignored.size()); // What happened does not matter.
-        }
+        auto taken = wait_for_file(fd->get(), path, events.get(), deadline);
+        if (!taken && taken.error().code == Code::timeout)
+            return fail(Code::timeout,
+                        "container '" + paths::short_id(id) + "' is still in another process's hands");
+        if (!taken) return fail(taken);
+        if (*taken) return Baton(std::move(*fd));
     }
 }
 

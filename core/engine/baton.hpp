@@ -29,6 +29,8 @@ class Baton {
     [[nodiscard]] static bool is_held(const paths::Roots& roots, const ContainerId& id);
 
     [[nodiscard]] int fd() const { return fd_.get(); }
+    // Whether this process has a copy.
+    [[nodiscard]] bool is_ours() const { return static_cast<bool>(fd_); }
 
     // Gives it up without a trace: the run directory and all in it are removed, then the lock goes.
     [[nodiscard]] Status finish(const paths::Roots& roots, const ContainerId& id);

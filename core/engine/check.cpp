@@ -2,7 +2,10 @@
 #include "engine/check.hpp"
 
 #include "engine/baton.hpp"
+#include "engine/disk.hpp"
 #include "engine/lifecycle.hpp"
+#include "engine/prune.hpp"
+#include "engine/spec_builder.hpp"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,8 +14,6 @@
 
 namespace mydocker::engine {
 namespace {
-
-constexpr std::string_view kCgroupParent = "mydocker";
 
 // What the records account for.
 struct Known {
@@ -59,10 +60,15 @@ std::vector<std::string> names_in(const std::string& directory) {
     return names;
 }
 
-// Every storage driver that has data here, whether it is selected or not.
-std::set<std::string> storage_drivers(Engine& engine, const Known& known) {
+// Whether a container of this id is being born or is ending right now: the records were read a while ago.
+bool is_in_hands(Engine& engine, const std::string& id) {
+    return paths::is_id(id) && Baton::is_held(engine.roots(), ContainerId(id));
+}
+
+// Every storage driver that has data here or should, whether it is selected or not.
+std::set<std::string> storage_drivers(const Engine& engine, const Known& known) {
     std::set<std::string> drivers = known.storage_drivers;
-    for (std::string& name : names_in(engine.roots().root + "/storage"))
+    for (std::string& name : storage_drivers_here(engine))
         drivers.insert(std::move(name));
     return drivers;
 }
@@ -78,6 +84,7 @@ Status check_storage(Engine& engine, const Known& known, const FindingVisitor& v
         }
         auto walked = (*driver)->list([&](const StorageObject& object) -> Status {
             if (object.kind != StorageObjectKind::rw || known.ids.contains(object.id)) return {};
+            if (is_in_hands(engine, object.id)) return {};
             return visit({"writable layer", object.id, "of storage driver " + name + "; no record knows it"},
                          name);
         });
@@ -86,24 +93,30 @@ Status check_storage(Engine& engine, const Known& known, const FindingVisitor& v
     return {};
 }
 
+// The cgroups that may be ours though no record says so: those of a run directory without an owner. It is
+// made before any effect and removed after all of them; engines with other roots share the parent, and what
+// lies there is theirs.
+std::set<std::string> unowned_locators(Engine& engine, CgroupBackend& backend) {
+    std::set<std::string> locators;
+    for (const std::string& name : names_in(engine.roots().run_root)) {
+        if (!paths::is_id(name) || Baton::is_held(engine.roots(), ContainerId(name))) continue;
+        if (auto locator = backend.locate(CgroupName(fmt::format("{}/{}", kCgroupParent, name))))
+            locators.insert(locator->str());
+    }
+    return locators;
+}
+
 Status check_cgroups(Engine& engine, const Known& known, const FindingVisitor& visit) {
     std::set<std::string> backends = known.cgroup_backends;
     if (auto selected = engine.selected_cgroup()) backends.insert(selected->name);
     for (const std::string& name : backends) {
         auto backend = engine.cgroup(name);
         if (!backend) continue; // Its containers say so themselves.
+        const std::set<std::string> ours = unowned_locators(engine, **backend);
+        if (ours.empty()) continue;
         auto walked = (*backend)->list(kCgroupParent, [&](const Locator& locator) -> Status {
-            if (known.locators.contains(locator.str())) return {};
-            // Another engine on the same host has its own roots and shares the parent: only what lies in no
-            // living process's hands is a leftover.
-            bool in_use = false;
-            auto counted = (*backend)->processes(locator, [&](pid_t) -> Status {
-                in_use = true;
-                return {};
-            });
-            if (!counted) return counted;
-            if (in_use) return {};
-            return visit({"cgroup", locator.str(), "empty; no record of this engine knows it"}, name);
+            if (known.locators.contains(locator.str()) || !ours.contains(locator.str())) return {};
+            return visit({"cgroup", locator.str(), "no record knows it"}, name);
         });
         if (!walked) return walked;
     }
@@ -112,13 +125,21 @@ Status check_cgroups(Engine& engine, const Known& known, const FindingVisitor& v
 
 Status check_directories(Engine& engine, const Known& known, const FindingVisitor& visit) {
     for (const std::string& name : names_in(paths::containers(engine.roots())))
-        if (!known.ids.contains(name))
+        if (!known.ids.contains(name) && !is_in_hands(engine, name))
             if (auto told = visit({"bundle", name, "no record knows it"}, ""); !told) return told;
     for (const std::string& name : names_in(engine.roots().run_root)) {
         if (!paths::is_id(name) || Baton::is_held(engine.roots(), ContainerId(name))) continue;
         if (auto told = visit({"run directory", name, "nobody holds its lock"}, ""); !told) return told;
     }
     return {};
+}
+
+// Whether a record or an owner has come since the walk began: then it is no orphan.
+bool is_known_by_now(Engine& engine, const Finding& finding) {
+    if (finding.kind != "writable layer" && finding.kind != "bundle") return false;
+    if (!paths::is_id(finding.name)) return false;
+    const auto container = engine.load(ContainerId(finding.name));
+    return container || container.error().code != Code::not_found || is_in_hands(engine, finding.name);
 }
 
 // An orphan that a driver of ours can take away by its name.
@@ -165,20 +186,11 @@ Status recover_containers(Engine& engine, const ActionVisitor& told) {
     return {};
 }
 
-Status sweep(Engine& engine, const Known& known, const ActionVisitor& told) {
-    for (const std::string& name : storage_drivers(engine, known)) {
-        auto driver = engine.storage(name);
-        if (!driver) continue;
-        auto freed = (*driver)->sweep();
-        if (!freed) return fail(freed);
-        if (*freed > 0) told(fmt::format("storage driver {}: {} bytes of leftovers deleted", name, *freed));
-    }
-    auto images = engine.images();
-    if (!images) return fail(images);
-    auto freed = (*images)->sweep();
-    if (!freed) return fail(freed);
-    if (*freed > 0) told(fmt::format("images: {} bytes of leftovers deleted", *freed));
-    return {};
+Status sweep(Engine& engine, const ActionVisitor& told) {
+    auto freed = sweep_leftovers(engine, [&](const std::string& whose, std::uint64_t bytes) {
+        told(fmt::format("{}: {} bytes of leftovers deleted", whose, bytes));
+    });
+    return freed ? Status{} : Status(fail(freed));
 }
 
 } // namespace
@@ -188,7 +200,7 @@ Result<std::vector<Finding>> check_system(Engine& engine) {
     if (!known) return fail(known);
     std::vector<Finding> findings = known->findings;
     auto walked = walk(engine, *known, [&](const Finding& finding, const std::string&) -> Status {
-        findings.push_back(finding);
+        if (!is_known_by_now(engine, finding)) findings.push_back(finding);
         return {};
     });
     if (!walked) return fail(walked);
@@ -206,11 +218,12 @@ Result<std::vector<Finding>> recover_system(Engine& engine, const ActionVisitor&
     });
     if (!walked) return fail(walked);
     for (const auto& [finding, driver] : orphans) {
+        if (is_known_by_now(engine, finding)) continue;
         auto done = take_away(engine, finding, driver);
         told(done ? fmt::format("{} {}: removed", finding.kind, finding.name)
                   : fmt::format("{} {}: {}", finding.kind, finding.name, describe(done.error())));
     }
-    if (auto done = sweep(engine, *known, told); !done) return fail(done);
+    if (auto done = sweep(engine, told); !done) return fail(done);
     return check_system(engine);
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <thread>
 #include <utility>
 
 namespace mydocker::engine {
@@ -18,10 +19,12 @@ std::vector<std::string> directories_of(const EngineSetup& setup) {
     return directories;
 }
 
-plugin::DiagnosticFn plugin_messages(diag::Diagnostics& diagnostics) {
-    return [&diagnostics](LogLevel level, std::string_view text) {
-        if (diagnostics.enabled(level)) diagnostics.write(level, text);
-    };
+// What a driver does is part of the explanation, too: "cgroup v2: 'FILE' = 'TEXT'".
+void explain(trace::Recorder& recorder, std::string_view message) {
+    const auto colon = message.find(": ");
+    if (colon == std::string_view::npos) return;
+    const std::int64_t now_ns = sys::monotonic_ns();
+    recorder.add(message.substr(0, colon), std::string(message.substr(colon + 2)), now_ns, now_ns);
 }
 
 config::RawOptions with_own(config::RawOptions given, const std::map<std::string, std::string>& own) {
@@ -40,7 +43,23 @@ Engine::Engine(EngineSetup setup)
     : setup_(std::move(setup)),
       roots_{setup_.config.root.value, setup_.config.run_root.value},
       plugin_directories_(directories_of(setup_)),
-      plugins_({plugin_directories_}, plugin_messages(*setup_.diagnostics)) {}
+      plugins_({plugin_directories_},
+               [this, owner = std::this_thread::get_id()](LogLevel level, std::string_view text) {
+                   // A driver's own threads may speak; the recorder has one owner.
+                   if (trace_ != nullptr && level == LogLevel::debug && std::this_thread::get_id() == owner)
+                       explain(*trace_, text);
+                   if (setup_.diagnostics->enabled(level)) setup_.diagnostics->write(level, text);
+               }),
+      events_(roots_) {}
+
+void Engine::note(Event event) {
+    if (auto written = events_.write(std::move(event)); !written)
+        setup_.diagnostics->debug("event ignored: " + describe(written.error()));
+}
+
+void Engine::note(const ContainerRecord& record, std::string action, Attributes more) {
+    note(container_event(record, std::move(action), std::move(more)));
+}
 
 Status Engine::make_roots() {
     return paths::make_roots(roots_);
@@ -117,7 +136,8 @@ Result<image::Store*> Engine::images() {
     return images_.get();
 }
 
-// Says which candidate was taken, and why the ones before it were not.
+// Says which candidate was taken, and why the ones before it were not. Only what this host cannot do leads on
+// to the next: an error that passes must not give a container another driver than its neighbours have.
 template <class Choice, class Try>
 Result<Choice> Engine::choose(std::string_view kind, const std::string& selected,
                               const std::vector<std::string>& candidates, const Try& attempt) {
@@ -130,6 +150,7 @@ Result<Choice> Engine::choose(std::string_view kind, const std::string& selected
                                             reasons.empty() ? "" : "; " + reasons));
             return choice;
         }
+        if (choice.error().code != Code::unsupported) return fail(choice);
         reasons += fmt::format("{}{}: {}", reasons.empty() ? "" : "; ", name, describe(choice.error()));
     }
     return fail(Code::unsupported, fmt::format("no {} driver can be used here: {}", kind, reasons));
@@ -201,6 +222,17 @@ Status Engine::save(Loaded& loaded) {
     if (!revision) return fail(revision);
     loaded.revision = *revision;
     return {};
+}
+
+Result<Loaded> Engine::amend(const ContainerId& id, const RecordChange& change) {
+    for (;;) {
+        auto loaded = load(id);
+        if (!loaded) return loaded;
+        if (auto changed = change(loaded->record); !changed) return fail(changed);
+        auto saved = save(*loaded);
+        if (saved) return loaded;
+        if (saved.error().code != Code::conflict) return fail(saved);
+    }
 }
 
 } // namespace mydocker::engine

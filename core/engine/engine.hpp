@@ -4,7 +4,9 @@
 
 #include "base/diag.hpp"
 #include "base/paths.hpp"
+#include "base/trace.hpp"
 #include "config/config.hpp"
+#include "engine/events.hpp"
 #include "engine/record.hpp"
 #include "image/store.hpp"
 #include "mydocker/cgroup_backend.hpp"
@@ -13,6 +15,7 @@
 #include "mydocker/storage_driver.hpp"
 #include "plugin/plugin_host.hpp"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -58,6 +61,10 @@ class Engine {
     [[nodiscard]] plugin::PluginHost& plugins() { return plugins_; }
     [[nodiscard]] const std::vector<std::string>& plugin_directories() const { return plugin_directories_; }
 
+    // What is done from now on is noted there, if not null; it outlives the engine.
+    void set_trace(trace::Recorder* recorder) { trace_ = recorder; }
+    [[nodiscard]] trace::Recorder* trace() const { return trace_; }
+
     // Makes the roots; needed once before anything is written. Errors: denied, no_space.
     [[nodiscard]] Status make_roots();
 
@@ -83,8 +90,17 @@ class Engine {
     // Records.
     [[nodiscard]] Result<Loaded> load(const ContainerId& id);
     [[nodiscard]] Result<Loaded> find(std::string_view name_or_prefix);
+    // Writes an event down. It is a convenience: failing is told at debug level, and ignored.
+    void note(Event event);
+    // Of a container: note(record, "start").
+    void note(const ContainerRecord& record, std::string action, Attributes more = {});
+
     // Saves if nobody else has meanwhile; the new revision is kept in `loaded`.
     [[nodiscard]] Status save(Loaded& loaded);
+    // Changes the record as it is now, once more if somebody else saved meanwhile; for what may be changed
+    // without the baton. Errors: the change's own, and nothing is saved then.
+    using RecordChange = std::function<Status(ContainerRecord&)>;
+    [[nodiscard]] Result<Loaded> amend(const ContainerId& id, const RecordChange& change);
 
   private:
     [[nodiscard]] Result<plugin::OpenRequest> request_for(plugin::Kind kind, const std::string& name);
@@ -93,9 +109,11 @@ class Engine {
                                         const std::vector<std::string>& candidates, const Try& attempt);
 
     EngineSetup setup_;
+    trace::Recorder* trace_ = nullptr;
     paths::Roots roots_;
     std::vector<std::string> plugin_directories_;
     plugin::PluginHost plugins_;
+    EventWriter events_;
     std::map<std::string, std::unique_ptr<StorageDriver>> storage_;
     std::map<std::string, std::unique_ptr<CgroupBackend>> cgroup_;
     std::map<std::string, std::unique_ptr<LogSink>> log_;

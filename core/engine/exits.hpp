@@ -1,5 +1,5 @@
 // Exit codes of containers that are gone: `wait` asks for them even after --rm. One file for all, a line
-// an exit, kept for an hour: <run_root>/exits, "TIME_NS ID NAME CODE".
+// an exit, kept for at least an hour: <run_root>/exits and exits.old, "TIME_NS ID NAME CODE".
 #pragma once
 
 #include "base/paths.hpp"

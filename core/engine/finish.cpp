@@ -4,7 +4,11 @@
 #include "base/sys.hpp"
 #include "engine/exits.hpp"
 #include "engine/lifecycle.hpp"
+#include "engine/restart.hpp"
+#include "engine/spec_builder.hpp"
 #include "engine/steps.hpp"
+
+#include <fmt/format.h>
 
 namespace mydocker::engine {
 namespace {
@@ -26,6 +30,8 @@ void note_end(Engine& engine, ContainerRecord& record, const std::optional<ExitR
     record.exit_code = report ? report->status.shell_code() : 137;
     record.finished_ns = report ? report->finished_ns : sys::realtime_ns();
     if (!report && record.reason.empty()) record.reason = "monitor lost";
+    if (record.oom_killed) engine.note(record, "oom");
+    engine.note(record, "die", {{"exitCode", std::to_string(record.exit_code)}});
 }
 
 // Releases everything and forgets the container; the exit code is remembered for an hour.
@@ -40,32 +46,105 @@ Status remove_all(Engine& engine, Loaded& container) {
     if (auto released = release(context, Life::container); !released) return released;
     auto store = engine.state();
     if (!store) return fail(store);
-    return (*store)->remove(record.id, kAnyRevision);
+    if (auto removed = (*store)->remove(record.id, kAnyRevision); !removed) return removed;
+    engine.note(record, "destroy");
+    return {};
 }
 
-// Releases what belongs to the run; the container is at rest.
-Status come_to_rest(Engine& engine, Loaded& container) {
+void copy_end(const ContainerRecord& from, ContainerRecord& to) {
+    to.state = from.state;
+    to.transition = from.transition;
+    to.process = from.process;
+    to.started_ns = from.started_ns;
+    to.finished_ns = from.finished_ns;
+    to.exit_code = from.exit_code;
+    to.oom_killed = from.oom_killed;
+    to.reason = from.reason;
+    const RestartPolicy policy = to.restart.policy;
+    to.restart = from.restart;
+    to.restart.policy = policy;
+}
+
+// Releases what belongs to the run; the container is at rest, or waits to be restarted.
+Status come_to_rest(Engine& engine, Loaded& container, Transition then = Transition::none) {
     Context context{.engine = engine, .container = container};
     if (auto released = release(context, Life::run); !released) return released;
     container.record.process = {};
-    container.record.transition = Transition::none;
-    return engine.save(container);
+    container.record.transition = then;
+    // The wait ends with the boot of the host.
+    if (then == Transition::restarting) {
+        auto boot = process::boot_id();
+        if (!boot) return fail(boot);
+        container.record.process.boot_id = std::move(*boot);
+    }
+    auto saved = engine.save(container);
+    if (saved || saved.error().code != Code::conflict) return saved;
+    // It was renamed, paused or updated since it was read: that stays, but how it ended is ours to say.
+    auto merged = engine.amend(container.record.id, [&](ContainerRecord& now) -> Status {
+        copy_end(container.record, now);
+        return {};
+    });
+    if (!merged) return fail(merged);
+    container = std::move(*merged);
+    return {};
 }
 
-// Whether the container was told to run its command: the monitor's mark.
-bool was_let_go(Engine& engine, const ContainerId& id) {
-    return sys::fstatat(AT_FDCWD, paths::run_directory(engine.roots(), id) + "/go", AT_SYMLINK_NOFOLLOW)
-        .has_value();
+// No record: nothing was made yet, all has gone, or somebody deleted the record of a container that ran.
+// What says that its cgroup is ours is the run directory, which therefore goes last.
+Status finish_unrecorded(Engine& engine, const ContainerId& id, Baton baton) {
+    auto selected = engine.selected_cgroup();
+    if (!selected && selected.error().code != Code::unsupported) return fail(selected);
+    if (selected) {
+        auto locator = selected->backend->locate(CgroupName(fmt::format("{}/{}", kCgroupParent, id.str())));
+        if (!locator) return fail(locator);
+        if (auto removed = selected->backend->remove(*locator); !removed) return removed;
+    }
+    return baton.finish(engine.roots(), id);
+}
+
+Status wait_for_restart(Engine& engine, Loaded& container, Baton baton) {
+    if (auto done = come_to_rest(engine, container, Transition::restarting); !done) return done;
+    return spawn_restarter(engine, container.record.id, std::move(baton));
+}
+
+// The end of a run that the policy does not follow.
+Status finish_for_good(Engine& engine, Loaded& container, Baton baton) {
+    Result<bool> kept = true;
+    if (container.record.remove_after) kept = is_marked_kept(engine, container.record.id);
+    if (!kept) return fail(kept);
+    const Status done = !*kept ? remove_all(engine, container) : come_to_rest(engine, container);
+    if (!done) return done; // The run directory stays: whoever comes next goes on from here.
+    return baton.finish(engine.roots(), container.record.id);
 }
 
 } // namespace
 
+Result<bool> was_let_go(Engine& engine, const ContainerId& id) {
+    auto mark = sys::fstatat(AT_FDCWD, paths::run_directory(engine.roots(), id) + "/go", AT_SYMLINK_NOFOLLOW);
+    if (!mark && mark.error().code != Code::not_found) return fail(mark);
+    return mark.has_value();
+}
+
 Status finish(Engine& engine, Loaded& container, const std::optional<ExitReport>& report, Baton baton) {
-    note_end(engine, container.record, report);
-    const Status done =
-        container.record.remove_after ? remove_all(engine, container) : come_to_rest(engine, container);
-    if (!done) return done; // The run directory stays: whoever comes next goes on from here.
-    return baton.finish(engine.roots(), container.record.id);
+    ContainerRecord& record = container.record;
+    note_end(engine, record, report);
+    if (record.restart.policy.kind == RestartPolicy::Kind::no)
+        return finish_for_good(engine, container, std::move(baton));
+    auto stopped = is_marked_stopped(engine, record.id);
+    if (!stopped) return fail(stopped);
+    record.restart.stopped_by_user = *stopped;
+    record.restart.begun = false;
+    if (!plan_restart(record)) return finish_for_good(engine, container, std::move(baton));
+    return wait_for_restart(engine, container, std::move(baton));
+}
+
+Status give_restart_up(Engine& engine, Loaded& container, Baton baton) {
+    RestartState& restart = container.record.restart;
+    auto stopped = is_marked_stopped(engine, container.record.id);
+    if (!stopped) return fail(stopped);
+    restart.stopped_by_user = restart.stopped_by_user || *stopped;
+    restart.begun = false;
+    return finish_for_good(engine, container, std::move(baton));
 }
 
 Status discard(Engine& engine, Loaded& container, Baton baton) {
@@ -95,11 +174,49 @@ Status finish_after_monitor(Engine& engine, const ContainerId& id) {
     return finish_with_baton(engine, id, Baton::adopt(UniqueFd(kBatonFd)));
 }
 
+namespace {
+
+Result<bool> is_of_this_boot(const ContainerRecord& record) {
+    auto boot = process::boot_id();
+    if (!boot) return fail(boot);
+    return record.process.boot_id == *boot;
+}
+
+// A start by the policy is tried again; any other is undone.
+Status interrupted_start(Engine& engine, Loaded& container, Baton baton) {
+    ContainerRecord& record = container.record;
+    auto stopped = is_marked_stopped(engine, record.id);
+    if (!stopped) return fail(stopped);
+    if (!record.restart.begun || *stopped) return abandon_start(engine, container, std::move(baton));
+    record.state = State::exited;
+    return wait_for_restart(engine, container, std::move(baton));
+}
+
+Status interrupted_wait(Engine& engine, Loaded& container, Baton baton) {
+    auto fresh = is_of_this_boot(container.record);
+    if (!fresh) return fail(fresh);
+    auto stopped = is_marked_stopped(engine, container.record.id);
+    if (!stopped) return fail(stopped);
+    if (!*fresh || *stopped) return give_restart_up(engine, container, std::move(baton));
+    return wait_for_restart(engine, container, std::move(baton));
+}
+
+// What runs again after a boot of the host, is not decided by whoever looks first (`system boot`).
+Status end_with_host(Engine& engine, Loaded& container, Baton baton) {
+    container.record.reason = "the host was restarted";
+    container.record.restart.begun = false;
+    note_end(engine, container.record, std::nullopt);
+    return finish_for_good(engine, container, std::move(baton));
+}
+
+} // namespace
+
 Status finish_with_baton(Engine& engine, const ContainerId& id, Baton baton) {
     auto container = engine.load(id);
-    if (!container && container.error().code == Code::not_found) return baton.finish(engine.roots(), id);
+    if (!container && container.error().code == Code::not_found)
+        return finish_unrecorded(engine, id, std::move(baton));
     if (!container) return fail(container);
-    ContainerRecord& record = container->record;
+    const ContainerRecord& record = container->record;
     switch (record.transition) {
     case Transition::none:
         return baton.finish(engine.roots(), id);
@@ -107,13 +224,18 @@ Status finish_with_baton(Engine& engine, const ContainerId& id, Baton baton) {
     case Transition::removing:
         return discard(engine, *container, std::move(baton));
     case Transition::starting:
-        return abandon_start(engine, *container, std::move(baton));
+        return interrupted_start(engine, *container, std::move(baton));
+    case Transition::restarting:
+        return interrupted_wait(engine, *container, std::move(baton));
     case Transition::active:
         break;
     }
-    const bool same_boot = record.process.boot_id == process::boot_id().value_or("");
-    if (same_boot && !was_let_go(engine, id)) return abandon_start(engine, *container, std::move(baton));
-    if (!same_boot) record.reason = "the host was restarted";
+    auto fresh = is_of_this_boot(record);
+    if (!fresh) return fail(fresh);
+    if (!*fresh) return end_with_host(engine, *container, std::move(baton));
+    auto gone = was_let_go(engine, id);
+    if (!gone) return fail(gone);
+    if (!*gone) return interrupted_start(engine, *container, std::move(baton));
     auto report = exit_note(engine, id);
     if (!report) return fail(report);
     return finish(engine, *container, *report, std::move(baton));

@@ -1,10 +1,10 @@
 // Removing images, in the order that leaves nothing dangling.
 #include "engine/images.hpp"
 
+#include "engine/disk.hpp"
 #include "engine/lifecycle.hpp"
 
 #include <algorithm>
-#include <fcntl.h>
 #include <ranges>
 #include <set>
 
@@ -38,12 +38,8 @@ Result<std::set<LayerId>> used_layers(image::Store& store) {
 Status remove_layers(Engine& engine, image::Store& store, const std::vector<LayerId>& chain) {
     auto used = used_layers(store);
     if (!used) return fail(used);
-    auto directory = files::open(engine.roots().root + "/storage", O_RDONLY | O_DIRECTORY);
-    if (!directory) return {};
-    auto drivers = files::list_directory(directory->get(), "storage");
-    if (!drivers) return fail(drivers);
-    for (const files::DirectoryEntry& entry : *drivers) {
-        auto driver = engine.storage(entry.name);
+    for (const std::string& name : storage_drivers_here(engine)) {
+        auto driver = engine.storage(name);
         if (!driver) continue;
         for (const LayerId& layer : chain | std::views::reverse) {
             if (used->contains(layer)) continue;
@@ -54,6 +50,15 @@ Status remove_layers(Engine& engine, image::Store& store, const std::vector<Laye
     return {};
 }
 
+Event image_event(std::string action, const std::string& id, const std::string& name) {
+    Event event;
+    event.type = "image";
+    event.action = std::move(action);
+    event.id = id;
+    if (!name.empty()) event.attributes.emplace_back("name", name);
+    return event;
+}
+
 } // namespace
 
 image::UnpackLimits unpack_limits(const Engine& engine) {
@@ -61,6 +66,11 @@ image::UnpackLimits unpack_limits(const Engine& engine) {
     limits.growth.bytes = engine.config().max_layer_size.value;
     limits.entries = engine.config().max_entries.value;
     return limits;
+}
+
+void note_images(Engine& engine, const std::string& action, const std::vector<std::string>& names) {
+    for (const std::string& name : names)
+        engine.note(image_event(action, name, name));
 }
 
 Result<image::RemoveReport> remove_image(Engine& engine, std::string_view text, image::Force force) {
@@ -75,6 +85,10 @@ Result<image::RemoveReport> remove_image(Engine& engine, std::string_view text, 
                                         (*user)->name.str() + "'; remove that first, or use --force");
     auto report = (*store)->remove(text, force);
     if (!report) return fail(report);
+    for (const std::string& name : report->untagged)
+        engine.note(image_event("untag", "sha256:" + image->id, name));
+    for (const std::string& id : report->removed)
+        engine.note(image_event("delete", id, {}));
     if (!report->removed.empty())
         if (auto removed = remove_layers(engine, **store, image->chain); !removed) return fail(removed);
     return report;

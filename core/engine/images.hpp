@@ -8,12 +8,17 @@
 #include "image/unpack.hpp"
 #include "mydocker/result.hpp"
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace mydocker::engine {
 
 // The limits of [images].
 [[nodiscard]] image::UnpackLimits unpack_limits(const Engine& engine);
+
+// Tells of images that came by `action`: "load", "import", "tag".
+void note_images(Engine& engine, const std::string& action, const std::vector<std::string>& names);
 
 // Takes a name away, and with the last one the image and its unpacked layers. Errors: conflict, naming
 // the container that uses it, unless forced; as image::Store::remove.

@@ -2,7 +2,9 @@
 #include "engine/monitor.hpp"
 
 #include "base/sys.hpp"
+#include "runtime/launch_watch.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
@@ -16,33 +18,51 @@ namespace {
 // One piece of output: what a packet to the client holds.
 constexpr std::size_t kChunk = kMaxPayload;
 
-bool is_dead(const Status& sent) {
-    return !sent && sent.error().code != Code::busy;
+// The descriptors that are always polled, in this order; then the clients, then what is kept.
+enum Polled : std::size_t { kProcess, kSelfKill, kOut, kErr, kInput, kListener, kHealth, kFixed };
+
+// How much can be in a pipe or terminal at once. Source: F_GETPIPE_SZ, fcntl(2); a terminal has 8 KiB, and
+// what is being handed on: drivers/tty/pty.c, pty_common_install().
+std::size_t capacity_of(int fd) {
+    constexpr std::size_t kTerminal = std::size_t{64} << 10U;
+    const int size = ::fcntl(fd, F_GETPIPE_SZ);
+    return size > 0 ? static_cast<std::size_t>(size) : kTerminal;
 }
 
 } // namespace
 
-Monitor::Monitor(MonitorPlan plan, std::unique_ptr<LogSink> sink, std::unique_ptr<LogSink::Stream> stream)
+Monitor::Monitor(MonitorPlan plan, std::vector<UniqueFd> fds, std::unique_ptr<LogSink> sink,
+                 std::unique_ptr<LogSink::Stream> stream)
     : plan_(std::move(plan)),
+      fds_(std::move(fds)),
       sink_(std::move(sink)),
-      stream_(std::move(stream)) {
+      stream_(std::move(stream)),
+      health_(plan_.health, plan_.health_times) {
     copier_.emplace(*sink_, *stream_);
 }
 
 Status Monitor::prepare(runtime::LaunchInput& input) {
     input.init_path = plan_.init_path;
-    int next = kFirstExtraFd;
-    for (std::uint32_t i = 0; i < plan_.cgroup_fds; ++i, ++next) {
+    if (fds_.size() != plan_.cgroup_fds + plan_.joined.size())
+        return fail(Code::internal, "the descriptors are not those of the plan");
+    std::size_t next = 0;
+    for (; next < plan_.cgroup_fds; ++next) {
         if (plan_.cgroup_by_directory) {
-            input.cgroup_directory = next;
+            input.cgroup_directory = fds_[next].get();
         } else {
-            input.cgroup_joins.push_back(next);
+            input.cgroup_joins.push_back(fds_[next].get());
         }
     }
     for (const runtime::NamespaceKind kind : plan_.joined)
-        input.joined.push_back({kind, next++});
+        input.joined.push_back({kind, fds_[next++].get()});
     if (plan_.terminal) return {};
+    if (auto made = prepare_pipes(); !made) return made;
+    for (std::size_t i = 0; i < inner_.size(); ++i)
+        input.standard[i] = inner_[i].get();
+    return {};
+}
 
+Status Monitor::prepare_pipes() {
     outputs_[0] = {.fd = {}, .source = LogSource::out, .kind = MessageKind::output};
     outputs_[1] = {.fd = {}, .source = LogSource::err, .kind = MessageKind::error_output};
     for (std::size_t i = 0; i < outputs_.size(); ++i) {
@@ -63,18 +83,31 @@ Status Monitor::prepare(runtime::LaunchInput& input) {
         if (!null) return fail(null);
         inner_[0] = std::move(*null);
     }
-    for (std::size_t i = 0; i < inner_.size(); ++i)
-        input.standard[i] = inner_[i].get();
     return {};
 }
 
+// Open to guests. A socket that an earlier monitor left is taken away first.
+Status Monitor::listen() {
+    auto directory = files::open(plan_.run_directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!directory) return fail(directory);
+    auto socket = sys::unix_listen(directory->get(), kAttachSocket);
+    if (!socket && socket.error().sys_errno == EADDRINUSE) {
+        if (auto gone = sys::unlinkat(directory->get(), kAttachSocket, 0); !gone) return gone;
+        socket = sys::unix_listen(directory->get(), kAttachSocket);
+    }
+    if (!socket) return fail(socket);
+    listener_ = std::move(*socket);
+    return sys::set_nonblocking(listener_.get(), true);
+}
+
 // Waits for init's next word; a starter that goes away meanwhile ends the start.
-Result<runtime::InitMessage> Monitor::await_init(runtime::Launch& launch) {
+Result<runtime::InitMessage> Monitor::await_init() {
     for (;;) {
-        std::array<pollfd, 2> fds{pollfd{launch.channel(), POLLIN, 0}, pollfd{session_.get(), POLLRDHUP, 0}};
+        std::array<pollfd, 2> fds{pollfd{launch_->channel(), POLLIN, 0},
+                                  pollfd{session_.get(), POLLRDHUP, 0}};
         auto ready = sys::poll(fds, -1);
         if (!ready) return fail(ready);
-        if (fds[0].revents != 0) return launch.receive();
+        if (fds[0].revents != 0) return launch_->receive();
         if (fds[1].revents != 0)
             return fail(Code::cancelled, "the command line that asked for the start is gone");
     }
@@ -87,58 +120,75 @@ Status Monitor::await_go() {
     return {};
 }
 
-namespace {
-
-// Why the command did not run. What is wrong with the command itself is said as it is; of our own work
-// also the step.
-Error named(runtime::InitFailure failure) {
-    if (failure.exit_code == 125 && !failure.stage.empty())
-        failure.error.text = failure.stage + ": " + failure.error.text;
-    return std::move(failure.error);
+// Init has begun, and the starter knows which process it is: the record is written while the mounts are
+// made.
+Status Monitor::begin() {
+    auto plan = runtime::decode(plan_.launch_plan);
+    if (!plan) return fail(plan);
+    if (plan->trace) trace_.emplace("monitor");
+    runtime::LaunchInput input;
+    input.trace = trace_ ? &*trace_ : nullptr;
+    if (auto prepared = prepare(input); !prepared) return prepared;
+    auto launch = runtime::Launch::begin(*plan, input);
+    if (!launch) return fail(launch);
+    launch_.emplace(std::move(*launch));
+    auto identity = process::identify(launch_->pid());
+    if (!identity) return fail(identity);
+    auto sent = send(session_.get(), MessageKind::spawned, encode(SpawnedReport{*identity}));
+    if (!sent && sent.error().sys_errno == EPIPE)
+        return fail(Code::cancelled, "the command line that asked for the start is gone");
+    if (!sent) return fail(sent, "tell the command line of the process");
+    return launch_->make_mounts(*plan);
 }
-
-} // namespace
 
 Result<void> Monitor::start(FailedReport& failure) {
     auto fail_with = [&](const Error& error, int exit_code) {
+        launch_.reset(); // Init is killed and reaped before anybody hears of it.
         failure = {error, exit_code};
         return std::unexpected<Error>(error);
     };
-    auto plan = runtime::decode(plan_.launch_plan);
-    if (!plan) return fail_with(plan.error(), 125);
-    runtime::LaunchInput input;
-    if (auto prepared = prepare(input); !prepared) return fail_with(prepared.error(), 125);
-    auto launch = runtime::Launch::begin(*plan, input);
-    if (!launch) return fail_with(launch.error(), 125);
-
-    auto message = await_init(*launch);
+    if (auto begun = begin(); !begun) return fail_with(begun.error(), 125);
+    if (auto open = listen(); !open) return fail_with(open.error(), 125); // While init is at work.
+    auto message = await_init();
     if (!message) return fail_with(message.error(), 125);
     if (message->kind == runtime::InitMessage::Kind::failed)
-        return fail_with(named(message->failure), message->failure.exit_code);
+        return fail_with(message->failure.error, message->failure.exit_code);
     if (plan_.terminal) adopt_terminal(std::move(message->terminal));
-
-    auto identity = process::identify(launch->pid());
-    if (!identity) return fail_with(identity.error(), 125);
-    if (auto sent = send(session_.get(), MessageKind::ready, encode(ReadyReport{*identity})); !sent)
-        return fail_with({Code::cancelled, 0, "the command line that asked for the start is gone"}, 125);
     if (auto go = await_go(); !go) return fail_with(go.error(), 125);
     // From here on the start is kept, whoever dies: recovery looks for this mark.
     if (auto mark = sys::openat(AT_FDCWD, plan_.run_directory + "/go", O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
         !mark)
         return fail_with(mark.error(), 125);
-    if (auto gone = launch->go(); !gone) return fail_with(gone.error(), 125);
+    if (auto gone = launch_->go(); !gone) return fail_with(gone.error(), 125);
 
-    message = launch->receive();
+    message = launch_->receive();
     if (!message || message->kind == runtime::InitMessage::Kind::failed) {
         (void)::unlink((plan_.run_directory + "/go").c_str()); // It did not run after all.
         if (!message) return fail_with(message.error(), 125);
-        return fail_with(named(message->failure), message->failure.exit_code);
+        return fail_with(message->failure.error, message->failure.exit_code);
     }
-    child_ = launch->release();
+    watch_ = launch_->take_watch();
+    child_ = launch_->release();
     inner_ = {};
-    (void)send(session_.get(), MessageKind::started); // A starter that died meanwhile is noticed below.
-    if (!plan_.foreground) session_.reset();
+    fds_.clear();
+    const std::string spans = trace_ ? trace::encode(trace_->spans(), kMaxPayload) : std::string();
+    // A starter that died meanwhile is noticed below.
+    (void)send(session_.get(), MessageKind::started, spans);
+    serve_starter();
     return {};
+}
+
+// From here on the starter is a client like others, if it stays.
+void Monitor::serve_starter() {
+    UniqueFd socket = std::move(session_);
+    if (!plan_.foreground) return;
+    (void)sys::set_nonblocking(socket.get(), true);
+    Client client;
+    client.socket = std::move(socket);
+    client.starter = true;
+    client.sees_output = true;
+    client.feeds_input = plan_.feeds;
+    clients_.add(std::move(client));
 }
 
 void Monitor::adopt_terminal(UniqueFd terminal) {
@@ -148,114 +198,176 @@ void Monitor::adopt_terminal(UniqueFd terminal) {
 }
 
 ExitReport Monitor::serve() {
-    if (session_) (void)sys::set_nonblocking(session_.get(), true);
+    health_.begin(sys::monotonic_ns());
     while (!exited_)
         poll_once(child_.pidfd.get());
+    health_.end();
     ExitReport report;
     if (auto status = process::reap(child_.pidfd.get())) report.status = *status;
     report.finished_ns = sys::realtime_ns();
-    // The processes of the container died with its first one: what they wrote is in the pipes now.
-    for (Output& output : outputs_)
+    // What the processes of the container wrote is in the pipes now. They died with its first one, or, where
+    // they share a pid namespace, are killed when it comes to rest: they are heard no more.
+    for (Output& output : outputs_) {
         drain(output);
+        output.fd.reset();
+    }
     copier_->finish(LogSource::out);
     copier_->finish(LogSource::err);
     report.log_dropped = copier_->counters().dropped;
     return report;
 }
 
-void Monitor::settle() {
-    while (session_ && pending_)
+void Monitor::settle(const ExitReport& report) {
+    listener_.reset(); // Who waits there finds it closed, and looks at the record.
+    clients_.send_end(report);
+    while (clients_.is_owed())
         poll_once(-1);
     (void)sink_->flush(*stream_); // Nobody is left to tell; the records are counted.
     copier_.reset();
     (void)sink_->close(std::move(stream_));
-    if (session_) (void)sys::set_nonblocking(session_.get(), false);
+    if (clients_.starter() >= 0) (void)sys::set_nonblocking(clients_.starter(), false);
+}
+
+void Monitor::add_clients_to_poll() {
+    for (const Client& client : clients_.all()) {
+        const short events = static_cast<short>(POLLIN | (client.is_owed() ? POLLOUT : 0));
+        polled_.push_back({client.socket.get(), events, 0});
+    }
+    for (const UniqueFd& kept : kept_)
+        polled_.push_back({kept.get(), POLLIN, 0});
+}
+
+int Monitor::timeout_ms() const {
+    const std::int64_t now = sys::monotonic_ns();
+    const int clients = clients_.timeout_ms(now);
+    const int health = health_.timeout_ms(now);
+    if (clients < 0 || health < 0) return std::max(clients, health);
+    return std::min(clients, health);
 }
 
 void Monitor::poll_once(int pidfd) {
-    // While the client has not taken a piece, no further output is read: a slow reader slows the
-    // container, as a pipe would.
-    const short reading = pending_ ? short{0} : short{POLLIN};
-    const short client = static_cast<short>(POLLIN | (pending_ ? POLLOUT : 0));
-    std::array<pollfd, 5> fds{
-        pollfd{pidfd, POLLIN, 0},
-        pollfd{session_.get(), client, 0},
-        pollfd{reading != 0 ? outputs_[0].fd.get() : -1, reading, 0},
-        pollfd{reading != 0 ? outputs_[1].fd.get() : -1, reading, 0},
-        pollfd{pending_input_.empty() ? -1 : input_.get(), POLLOUT, 0},
-    };
-    if (!sys::poll(fds, -1)) return;
+    // While a client has not taken a piece, no further output is read (monitor_clients.hpp).
+    const bool reading = !clients_.holds_output();
+    polled_.assign(kFixed, pollfd{-1, POLLIN, 0});
+    polled_[kProcess].fd = pidfd;
+    polled_[kSelfKill].fd = pidfd >= 0 ? watch_.get() : -1;
+    polled_[kOut].fd = reading ? outputs_[0].fd.get() : -1;
+    polled_[kErr].fd = reading ? outputs_[1].fd.get() : -1;
+    polled_[kInput] = {pending_input_.empty() ? -1 : input_.get(), POLLOUT, 0};
+    polled_[kListener].fd = listener_.get();
+    polled_[kHealth].fd = health_.pidfd();
+    add_clients_to_poll();
+    if (!sys::poll(polled_, timeout_ms())) return;
+
     for (std::size_t i = 0; i < outputs_.size(); ++i)
-        if (fds[i + 2].revents != 0) read_output(outputs_[i]);
-    if (fds[4].revents != 0) write_input();
-    if ((fds[1].revents & POLLOUT) != 0) flush_pending();
-    if ((fds[1].revents & (POLLIN | POLLHUP | POLLERR)) != 0 && session_) read_session();
-    if (fds[0].revents != 0) exited_ = true;
+        if (polled_[kOut + i].revents != 0) (void)read_output(outputs_[i]);
+    if (polled_[kInput].revents != 0) write_input();
+    serve_clients(kFixed);
+    if (polled_[kListener].revents != 0) let_in();
+    health_.proceed(polled_[kHealth].revents != 0, sys::monotonic_ns());
+    if (polled_[kSelfKill].revents != 0) answer_watch(polled_[kSelfKill].revents, pidfd);
+    if (polled_[kProcess].revents != 0) exited_ = true;
 }
 
-void Monitor::read_output(Output& output) {
+// `first`: where they begin among what was polled.
+void Monitor::serve_clients(std::size_t first) {
+    const std::size_t count = clients_.all().size();
+    const std::size_t kept = kept_.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        Client& client = clients_.all()[i];
+        const short events = polled_[first + i].revents;
+        if (client.socket && (events & POLLOUT) != 0) clients_.flush(client);
+        if (client.socket && (events & (POLLIN | POLLHUP | POLLERR)) != 0) read_client(client);
+    }
+    for (std::size_t i = 0; i < kept; ++i)
+        if (polled_[first + count + i].revents != 0) throw_away(kept_[i]);
+    std::erase_if(kept_, [](const UniqueFd& fd) { return !fd; });
+    clients_.give_up(sys::monotonic_ns());
+    if (clients_.forget_gone() && plan_.input_once) end_input();
+}
+
+void Monitor::throw_away(UniqueFd& kept) {
+    std::array<char, 4096> buffer;
+    auto count = sys::read(kept.get(), buffer);
+    if (!count && count.error().sys_errno == EAGAIN) return;
+    if (!count || *count == 0) kept.reset();
+}
+
+void Monitor::let_in() {
+    auto socket = sys::accept(listener_.get());
+    if (!socket) return; // It has gone again.
+    auto uid = sys::peer_uid(socket->get());
+    if (!uid || *uid != ::geteuid()) return;
+    (void)sys::set_nonblocking(socket->get(), true);
+    if (!clients_.has_room()) {
+        const Error error{Code::busy, 0, std::to_string(Clients::kMost) + " command lines are attached"};
+        (void)send(socket->get(), MessageKind::failed, encode(FailedReport{error, 1}));
+        return;
+    }
+    Client client;
+    client.socket = std::move(*socket);
+    clients_.add(std::move(client));
+}
+
+void Monitor::answer_watch(short events, int pidfd) {
+    if ((events & POLLIN) == 0) return watch_.reset(); // All whom it concerned are gone.
+    auto answered = runtime::answer_self_kill(watch_.get(), child_.pid, pidfd);
+    const int error = answered ? 0 : answered.error().sys_errno;
+    if (error != 0 && error != ENOENT && error != EINTR) watch_.reset(); // It would be asked for ever.
+}
+
+std::size_t Monitor::read_output(Output& output) {
     std::array<char, kChunk> buffer;
     auto count = sys::read(output.fd.get(), buffer);
-    if (!count && count.error().sys_errno == EAGAIN) return;
+    if (!count && can_be_tried_again(count.error())) return 0;
     // A terminal whose last user is gone says EIO.
-    if (!count || *count == 0) return output.fd.reset();
+    if (!count || *count == 0) {
+        output.fd.reset();
+        return 0;
+    }
     const std::string_view bytes(buffer.data(), *count);
     copier_->feed(output.source, bytes, sys::realtime_ns());
-    forward(output.kind, bytes);
+    clients_.send_output(output.kind, bytes);
+    return bytes.size();
 }
 
-// After the end: all that is there now. A client that reads slowly is waited for.
+// After the end: all that is there now, and no more: somebody may be left who writes on and on. A client that
+// reads slowly is waited for, as before.
 void Monitor::drain(Output& output) {
-    while (output.fd) {
-        while (session_ && pending_)
+    const std::size_t most = output.fd ? capacity_of(output.fd.get()) : 0;
+    for (std::size_t taken = 0; output.fd && taken < most;) {
+        while (clients_.holds_output())
             poll_once(-1);
         std::array<pollfd, 1> now{pollfd{output.fd.get(), POLLIN, 0}};
         auto ready = sys::poll(now, 0);
         if (!ready || *ready == 0) return;
-        read_output(output);
+        taken += read_output(output);
     }
 }
 
-void Monitor::forward(MessageKind kind, std::string_view bytes) {
-    if (!session_) return;
-    auto sent = send(session_.get(), kind, bytes);
-    if (sent) return;
-    if (is_dead(sent)) return drop_client();
-    pending_.emplace(Message{kind, std::string(bytes), {}});
+void Monitor::read_client(Client& client) {
+    auto message = receive(client.socket.get());
+    if (!message && can_be_tried_again(message.error())) return;
+    if (!message) return client.socket.reset();
+    handle(client, std::move(*message));
 }
 
-void Monitor::flush_pending() {
-    if (!session_ || !pending_) return;
-    auto sent = send(session_.get(), pending_->kind, pending_->payload);
-    if (is_dead(sent)) return drop_client();
-    if (sent) pending_.reset();
-}
-
-void Monitor::drop_client() {
-    session_.reset();
-    pending_.reset();
-    // The pipe's only writer is gone; a terminal waits for somebody to attach.
-    if (!plan_.terminal) {
-        input_ends_ = true;
-        if (pending_input_.empty()) input_.reset();
-    }
-}
-
-void Monitor::read_session() {
-    auto message = receive(session_.get());
-    if (!message && message.error().code == Code::busy) return;
-    if (!message) return drop_client();
-    handle(*message);
-}
-
-void Monitor::handle(const Message& message) {
+void Monitor::handle(Client& client, Message message) {
     switch (message.kind) {
+    case MessageKind::attach:
+        if (auto wishes = decode_attach(message.payload)) {
+            client.sees_output = wishes->output;
+            client.feeds_input = wishes->input && plan_.interactive;
+        }
+        return;
+    case MessageKind::keep:
+        if (message.fds.size() != 1) return;
+        (void)sys::set_nonblocking(message.fds.front().get(), true);
+        return kept_.push_back(std::move(message.fds.front()));
     case MessageKind::input:
-        pending_input_ += message.payload;
-        return write_input();
+        return take_input(client, message.payload);
     case MessageKind::input_end:
-        input_ends_ = true;
-        if (pending_input_.empty() && !plan_.terminal) input_.reset();
+        if (plan_.input_once && client.feeds_input) end_input();
         return;
     case MessageKind::resize:
         if (auto size = decode_window(message.payload); size && plan_.terminal) {
@@ -265,18 +377,32 @@ void Monitor::handle(const Message& message) {
         return;
     case MessageKind::output_closed:
         for (Output& output : outputs_)
-            if (!message.payload.empty() && !plan_.terminal &&
+            if (client.starter && !message.payload.empty() && !plan_.terminal &&
                 static_cast<char>(output.kind) == message.payload.front())
                 output.fd.reset();
         return;
     case MessageKind::signal:
-        if (!message.payload.empty()) // The process may be gone already: its exit is on the way.
+        if (!message.payload.empty() && !exited_) // Its exit may be on the way.
             (void)sys::pidfd_send_signal(child_.pidfd.get(),
                                          static_cast<unsigned char>(message.payload.front()));
         return;
     default:
         return; // Not for us; a client cannot harm the container by it.
     }
+}
+
+// Input that nobody can have is taken, too: the client goes on.
+void Monitor::take_input(Client& client, const std::string& bytes) {
+    client.input_taken = true;
+    if (client.feeds_input && input_) pending_input_ += bytes;
+    write_input();
+}
+
+// A terminal waits for somebody to attach.
+void Monitor::end_input() {
+    if (plan_.terminal) return;
+    input_ends_ = true;
+    if (pending_input_.empty()) input_.reset();
 }
 
 void Monitor::write_input() {
@@ -287,8 +413,8 @@ void Monitor::write_input() {
         if (count) pending_input_.erase(0, *count);
     }
     pending_input_.clear();
-    if (input_ends_ && !plan_.terminal) input_.reset();
-    if (session_ && is_dead(send(session_.get(), MessageKind::input_taken))) drop_client();
+    if (input_ends_) input_.reset();
+    clients_.send_input_taken();
 }
 
 } // namespace mydocker::engine

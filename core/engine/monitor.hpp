@@ -4,7 +4,10 @@
 #pragma once
 
 #include "base/process.hpp"
+#include "base/trace.hpp"
 #include "engine/copier.hpp"
+#include "engine/monitor_clients.hpp"
+#include "engine/monitor_health.hpp"
 #include "engine/monitor_plan.hpp"
 #include "engine/session.hpp"
 #include "mydocker/log_sink.hpp"
@@ -22,7 +25,9 @@ namespace mydocker::engine {
 
 class Monitor {
   public:
-    Monitor(MonitorPlan plan, std::unique_ptr<LogSink> sink, std::unique_ptr<LogSink::Stream> stream);
+    // `fds`: what came with the plan after the baton.
+    Monitor(MonitorPlan plan, std::vector<UniqueFd> fds, std::unique_ptr<LogSink> sink,
+            std::unique_ptr<LogSink::Stream> stream);
 
     // Makes the container and lets it run once the starter says so. Errors: why it did not run; init is
     // gone then. Code::cancelled: the starter is gone.
@@ -32,10 +37,10 @@ class Monitor {
     [[nodiscard]] ExitReport serve();
 
     // The starter, if it still waits; -1: nobody does.
-    [[nodiscard]] int session() const { return session_.get(); }
+    [[nodiscard]] int session() const { return session_ ? session_.get() : clients_.starter(); }
 
-    // Waits until the client has taken what is pending; then closes the log.
-    void settle();
+    // Waits until the clients have taken what they are owed, and closes the log. Guests are told of the end.
+    void settle(const ExitReport& report);
 
   private:
     // A source of output, and the message kind it becomes.
@@ -46,32 +51,50 @@ class Monitor {
     };
 
     [[nodiscard]] Status prepare(runtime::LaunchInput& input);
-    [[nodiscard]] Result<runtime::InitMessage> await_init(runtime::Launch& launch);
+    [[nodiscard]] Status prepare_pipes();
+    [[nodiscard]] Status begin();
+    [[nodiscard]] Status listen();
+    [[nodiscard]] Result<runtime::InitMessage> await_init();
     [[nodiscard]] Status await_go();
     void adopt_terminal(UniqueFd terminal);
-    void drop_client();
+    void serve_starter();
 
-    void read_output(Output& output);
-    void drain(Output& output);
-    void forward(MessageKind kind, std::string_view bytes);
-    void flush_pending();
-    void read_session();
-    void handle(const Message& message);
-    void write_input();
     void poll_once(int pidfd);
+    void add_clients_to_poll();
+    [[nodiscard]] int timeout_ms() const;
+    void answer_watch(short events, int pidfd);
+    std::size_t read_output(Output& output); // returns how many bytes
+    void drain(Output& output);
+    void throw_away(UniqueFd& kept);
+
+    void let_in();
+    void serve_clients(std::size_t first);
+    void read_client(Client& client);
+    void handle(Client& client, Message message);
+    void take_input(Client& client, const std::string& bytes);
+    void write_input();
+    void end_input();
 
     MonitorPlan plan_;
+    std::optional<trace::Recorder> trace_; // absent: nobody wants to know
+    std::vector<UniqueFd> fds_;
+    std::optional<runtime::Launch> launch_;
     std::unique_ptr<LogSink> sink_;
     std::unique_ptr<LogSink::Stream> stream_;
     std::optional<Copier> copier_;
     process::Child child_;
-    UniqueFd session_{kSessionFd};
+    UniqueFd watch_;               // asks about a SIGKILL of the first process to itself
+    UniqueFd session_{kSessionFd}; // the starter, until the container runs
+    UniqueFd listener_;
+    Clients clients_;
+    HealthWatch health_;
+    std::vector<UniqueFd> kept_; // terminals of commands that were left alone
     std::array<Output, 2> outputs_;
-    UniqueFd input_;                 // the container's standard input, or a copy of the terminal
-    std::array<UniqueFd, 3> inner_;  // the container's ends until it has started
-    std::string pending_input_;      // taken from the client, not yet by the container
-    bool input_ends_ = false;        // close the input when pending_input_ is written
-    std::optional<Message> pending_; // for the client, whose socket is full
+    UniqueFd input_;                // the container's standard input, or a copy of the terminal
+    std::array<UniqueFd, 3> inner_; // the container's ends until it has started
+    std::string pending_input_;     // taken from clients, not yet by the container
+    bool input_ends_ = false;       // close the input when pending_input_ is written
+    std::vector<pollfd> polled_;    // of one poll_once()
     bool exited_ = false;
 };
 

@@ -68,58 +68,75 @@ void get(codec::Reader& reader, Options& options) {
     options = Options(std::move(values));
 }
 
-void put(codec::Writer& writer, const SinkPlan& sink) {
-    writer.put(sink.driver);
-    writer.put(sink.plugin_dirs);
-    writer.put(sink.data_dir);
-    writer.put(sink.run_dir);
-    put(writer, sink.options);
-    writer.put(sink.stream.id);
-    writer.put(sink.stream.name);
-    writer.put(sink.stream.image);
-    writer.put(sink.stream.directory);
-    writer.put(static_cast<std::uint64_t>(sink.stream.labels.size()));
-    for (const auto& [key, value] : sink.stream.labels) {
+void put(codec::Writer& writer, const StreamInfo& stream) {
+    writer.put(stream.id);
+    writer.put(stream.name);
+    writer.put(stream.image);
+    writer.put(stream.directory);
+    writer.put(static_cast<std::uint64_t>(stream.labels.size()));
+    for (const auto& [key, value] : stream.labels) {
         writer.put(key);
         writer.put(value);
     }
 }
 
-void get(codec::Reader& reader, SinkPlan& sink) {
-    reader.get(sink.driver);
-    reader.get(sink.plugin_dirs);
-    reader.get(sink.data_dir);
-    reader.get(sink.run_dir);
-    get(reader, sink.options);
-    reader.get(sink.stream.id);
-    reader.get(sink.stream.name);
-    reader.get(sink.stream.image);
-    reader.get(sink.stream.directory);
+void get(codec::Reader& reader, StreamInfo& stream) {
+    reader.get(stream.id);
+    reader.get(stream.name);
+    reader.get(stream.image);
+    reader.get(stream.directory);
     const auto labels = take<std::uint64_t>(reader);
     for (std::uint64_t i = 0; i < labels && reader.ok(); ++i) {
         auto key = take<std::string>(reader);
-        sink.stream.labels.emplace_back(std::move(key), take<std::string>(reader));
+        stream.labels.emplace_back(std::move(key), take<std::string>(reader));
     }
 }
 
 } // namespace
+
+std::string encode(const SinkPlan& plan) {
+    codec::Writer writer;
+    writer.put(plan.driver);
+    writer.put(plan.plugin_dirs);
+    writer.put(plan.data_dir);
+    writer.put(plan.run_dir);
+    put(writer, plan.options);
+    return writer.take();
+}
+
+Result<SinkPlan> decode_sink_plan(std::string_view bytes) {
+    codec::Reader reader(bytes);
+    SinkPlan plan;
+    reader.get(plan.driver);
+    reader.get(plan.plugin_dirs);
+    reader.get(plan.data_dir);
+    reader.get(plan.run_dir);
+    get(reader, plan.options);
+    if (!reader.complete()) return fail(Code::corrupt, "the plan of the log sink is malformed");
+    return plan;
+}
 
 std::string encode(const MonitorPlan& plan) {
     codec::Writer writer;
     writer.put(plan.launch_plan);
     writer.put(plan.init_path);
     writer.put(plan.run_directory);
-    put(writer, plan.sink);
+    put(writer, plan.stream);
     writer.put(static_cast<std::uint8_t>(plan.terminal));
     writer.put(static_cast<std::uint8_t>(plan.interactive));
     writer.put(static_cast<std::uint8_t>(plan.foreground));
+    writer.put(static_cast<std::uint8_t>(plan.feeds));
+    writer.put(static_cast<std::uint8_t>(plan.input_once));
     writer.put(static_cast<std::uint8_t>(plan.cgroup_by_directory));
     writer.put(plan.cgroup_fds);
     writer.put(static_cast<std::uint64_t>(plan.joined.size()));
     for (const runtime::NamespaceKind kind : plan.joined)
         writer.put(kind);
     writer.put(plan.finish);
-    writer.put(plan.finish_environment);
+    writer.put(plan.health);
+    for (const auto time :
+         {plan.health_times.interval, plan.health_times.start_interval, plan.health_times.start_period})
+        writer.put(std::int64_t{time.count()});
     return writer.take();
 }
 
@@ -129,17 +146,22 @@ Result<MonitorPlan> decode_monitor_plan(std::string_view bytes) {
     reader.get(plan.launch_plan);
     reader.get(plan.init_path);
     reader.get(plan.run_directory);
-    get(reader, plan.sink);
+    get(reader, plan.stream);
     plan.terminal = take<std::uint8_t>(reader) != 0;
     plan.interactive = take<std::uint8_t>(reader) != 0;
     plan.foreground = take<std::uint8_t>(reader) != 0;
+    plan.feeds = take<std::uint8_t>(reader) != 0;
+    plan.input_once = take<std::uint8_t>(reader) != 0;
     plan.cgroup_by_directory = take<std::uint8_t>(reader) != 0;
     reader.get(plan.cgroup_fds);
     const auto joined = take<std::uint64_t>(reader);
     for (std::uint64_t i = 0; i < joined && reader.ok(); ++i)
         reader.get(plan.joined.emplace_back());
     reader.get(plan.finish);
-    reader.get(plan.finish_environment);
+    reader.get(plan.health);
+    for (auto* time :
+         {&plan.health_times.interval, &plan.health_times.start_interval, &plan.health_times.start_period})
+        *time = std::chrono::milliseconds(take<std::int64_t>(reader));
     if (!reader.complete()) return fail(Code::corrupt, "the monitor's plan is malformed");
     return plan;
 }

@@ -1,12 +1,15 @@
-// What the command line hands to mydocker-monitor when it starts one: a flat value in a sealed memory
-// file, and descriptors at fixed numbers. Used by the monitor: no JSON, no iostream.
+// What the command line hands to mydocker-monitor: first its log sink, with which it is started, so that
+// it loads the plugin while the command line makes the rest; then the plan of the container. Both are flat
+// values in memory files. Used by the monitor: no JSON, no iostream.
 #pragma once
 
+#include "engine/monitor_health.hpp"
 #include "mydocker/host.hpp"
 #include "mydocker/log_sink.hpp"
 #include "mydocker/result.hpp"
 #include "runtime/spec.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,10 +18,11 @@
 namespace mydocker::engine {
 
 // Descriptors the monitor starts with; 0–2 are /dev/null.
-inline constexpr int kPlanFd = 3;       // MonitorPlan, encoded
-inline constexpr int kSessionFd = 4;    // session.hpp
-inline constexpr int kBatonFd = 5;      // the held lock
-inline constexpr int kFirstExtraFd = 6; // cgroup directory or join files, then joined namespaces
+inline constexpr int kSinkFd = 3;    // SinkPlan, encoded
+inline constexpr int kSessionFd = 4; // session.hpp
+// Where the held lock is once the plan has come, and where the finisher finds it. Taken by something else
+// before, so that no other file gets the number.
+inline constexpr int kBatonFd = 5;
 
 // The log sink of the container, vetted by the command line.
 struct SinkPlan {
@@ -27,24 +31,30 @@ struct SinkPlan {
     std::string data_dir;
     std::string run_dir;
     Options options;
-    StreamInfo stream;
 };
 
+// Comes with descriptors in this order: the plan's memory file, the baton, `cgroup_fds`, one for each of
+// `joined`.
 struct MonitorPlan {
     std::string launch_plan; // runtime::LaunchPlan, encoded
     std::string init_path;
     std::string run_directory;
-    SinkPlan sink;
+    StreamInfo stream;
     bool terminal = false;
     bool interactive = false;
-    bool foreground = false;                    // the starter waits for the end
-    bool cgroup_by_directory = false;           // kFirstExtraFd is a directory for clone3
-    std::uint32_t cgroup_fds = 0;               // how many descriptors from kFirstExtraFd on
-    std::vector<runtime::NamespaceKind> joined; // then one descriptor for each of these
-    std::vector<std::string> finish;            // argv that records the end when nobody waits
-    std::vector<std::string> finish_environment;
+    bool foreground = false;          // the starter waits for the end
+    bool feeds = false;               // and gives the container its standard input
+    bool input_once = false;          // whoever feeds it, and goes, ends the standard input
+    bool cgroup_by_directory = false; // the one of cgroup_fds is a directory for clone3
+    std::uint32_t cgroup_fds = 0;
+    std::vector<runtime::NamespaceKind> joined;
+    std::vector<std::string> finish; // argv that records the end when nobody waits
+    std::vector<std::string> health; // argv that checks the health once; empty: nobody is to
+    HealthTimes health_times;
 };
 
+[[nodiscard]] std::string encode(const SinkPlan& plan);
+[[nodiscard]] Result<SinkPlan> decode_sink_plan(std::string_view bytes);
 [[nodiscard]] std::string encode(const MonitorPlan& plan);
 [[nodiscard]] Result<MonitorPlan> decode_monitor_plan(std::string_view bytes);
 

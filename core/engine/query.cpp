@@ -1,7 +1,6 @@
-// Reads: ps, logs. What they show is true now: a record whose owner is gone is recovered first.
+// Reads: ps. What it shows is true now: a record whose owner is gone is recovered first.
 #include "base/process.hpp"
 #include "engine/lifecycle.hpp"
-#include "engine/start_process.hpp"
 
 namespace mydocker::engine {
 namespace {
@@ -45,30 +44,6 @@ Result<std::vector<Summary>> list(Engine& engine) {
     // What was killed before it had a record is in the run directory only.
     if (auto swept = recover_all(engine); !swept) engine.diagnostics().warning(describe(swept.error()));
     return summaries;
-}
-
-Status logs(Engine& engine, const ContainerId& id, const LogsRequest& request,
-            const std::function<Status(const LogRecord&)>& visit) {
-    auto container = engine.load(id);
-    if (!container) return fail(container);
-    const ContainerRecord& record = container->record;
-    auto sink = engine.log(record.drivers.log, record.log_options);
-    if (!sink) return fail(sink);
-    LogQuery query{request.since_ns, request.until_ns, request.tail};
-    LogCursor cursor;
-    std::uint64_t damaged = 0;
-    for (;;) {
-        auto page = (*sink)->read(stream_info(engine, record), query, cursor, visit);
-        if (!page) return fail(page);
-        damaged += page->damaged;
-        cursor = page->next;
-        query.tail.reset(); // It counts from the end once.
-        if (page->at_end) break;
-    }
-    if (damaged > 0)
-        engine.diagnostics().warning("logs of '" + record.name.str() + "': " + std::to_string(damaged) +
-                                     " damaged records skipped");
-    return {};
 }
 
 } // namespace mydocker::engine

@@ -2,7 +2,9 @@
 #include "engine/record.hpp"
 
 #include "base/json.hpp"
+#include "base/paths.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -16,12 +18,20 @@ constexpr std::array<std::pair<State, std::string_view>, 4> kStates{{
     {State::exited, "exited"},
 }};
 
-constexpr std::array<std::pair<Transition, std::string_view>, 5> kTransitions{{
+constexpr std::array<std::pair<Transition, std::string_view>, 6> kTransitions{{
     {Transition::none, "none"},
     {Transition::creating, "creating"},
     {Transition::starting, "starting"},
     {Transition::active, "active"},
     {Transition::removing, "removing"},
+    {Transition::restarting, "restarting"},
+}};
+
+constexpr std::array<std::pair<RestartPolicy::Kind, std::string_view>, 4> kRestartKinds{{
+    {RestartPolicy::Kind::no, "no"},
+    {RestartPolicy::Kind::on_failure, "on-failure"},
+    {RestartPolicy::Kind::always, "always"},
+    {RestartPolicy::Kind::unless_stopped, "unless-stopped"},
 }};
 
 template <class E, std::size_t N>
@@ -60,6 +70,10 @@ class Members {
     void text(std::string_view key, std::string& to) { keep(json::get_string(object_, key), to); }
     void number(std::string_view key, std::int64_t& to) { keep(json::get_int(object_, key), to); }
     void flag(std::string_view key, bool& to) { keep(json::get_bool(object_, key), to); }
+    // For members that came later: what is not said is as it was before.
+    void flag_if_there(std::string_view key, bool& to) {
+        if (find(key) != nullptr) flag(key, to);
+    }
     void texts(std::string_view key, std::vector<std::string>& to) {
         keep(json::get_strings(object_, key), to);
     }
@@ -125,6 +139,33 @@ void read_process(Members& members, process::ProcessId& to) {
     to = {static_cast<pid_t>(*pid), *start, std::move(*boot)};
 }
 
+// Absent: it has none, as all records before there were any.
+void read_restart(Members& members, RestartState& to) {
+    const json::Value* value = members.find("restart");
+    if (value == nullptr) return;
+    Members own(*value);
+    own.choice("policy", kRestartKinds, to.policy.kind);
+    own.number("most", to.policy.most);
+    own.number("count", to.count);
+    own.number("delay_ms", to.delay_ms);
+    own.flag("stopped_by_user", to.stopped_by_user);
+    own.flag("begun", to.begun);
+    if (own.error()) members.complain("restart", "is incomplete: " + own.error()->text);
+    if (to.policy.most < 0 || to.count < 0 || to.delay_ms < 0 || to.delay_ms > 3'600'000)
+        members.complain("restart", "is out of range");
+}
+
+json::Value restart_json(const RestartState& restart) {
+    json::Value value;
+    value.set("policy", to_string(restart.policy.kind));
+    value.set("most", restart.policy.most);
+    value.set("count", restart.count);
+    value.set("delay_ms", restart.delay_ms);
+    value.set("stopped_by_user", restart.stopped_by_user);
+    value.set("begun", restart.begun);
+    return value;
+}
+
 void read_identity(Members& members, ContainerRecord& record) {
     std::string id;
     std::string name;
@@ -135,6 +176,10 @@ void read_identity(Members& members, ContainerRecord& record) {
     members.text("image", record.image);
     members.text("image_id", record.image_id);
     members.texts("command", record.command);
+    if (members.find("entrypoint_words") != nullptr)
+        members.number("entrypoint_words", record.entrypoint_words);
+    if (record.entrypoint_words < 0 || std::cmp_greater(record.entrypoint_words, record.command.size()))
+        members.complain("entrypoint_words", "is out of range");
     members.map("labels", [&](const std::string& key, const std::string& value) {
         record.labels.emplace_back(key, value);
     });
@@ -155,8 +200,18 @@ void read_life(Members& members, ContainerRecord& record) {
     members.flag("born_by_run", record.born_by_run);
     members.flag("terminal", record.terminal);
     members.flag("interactive", record.interactive);
+    members.flag_if_there("input_once", record.input_once);
     members.flag("remove_after", record.remove_after);
+    members.flag_if_there("reaper", record.reaper);
+    read_restart(members, record.restart);
+    if (const json::Value* health = members.find("health")) {
+        auto state = parse_health(*health);
+        if (!state) return members.complain("health", "is damaged: " + state.error().text);
+        record.health = std::move(*state);
+    }
     members.text("network", record.network);
+    if (members.find("pid_mode") != nullptr) members.text("pid_mode", record.pid_mode);
+    if (members.find("ipc_mode") != nullptr) members.text("ipc_mode", record.ipc_mode);
     members.text("stop_signal", record.stop_signal);
     members.number("stop_timeout_s", record.stop_timeout_s);
     if (members.find("memory_limit") != nullptr)
@@ -178,7 +233,7 @@ void read_life(Members& members, ContainerRecord& record) {
 void check_intents(Members& members, const ContainerRecord& record) {
     const std::string& id = record.id.str();
     for (const auto& [step, name] : record.intents) {
-        if (step == "process") continue;
+        if (step == "process" || step == "volumes") continue;
         const bool own = step == "storage"  ? name == id
                          : step == "bundle" ? name.ends_with("/" + id)
                                             : name.find(id) != std::string::npos;
@@ -186,6 +241,10 @@ void check_intents(Members& members, const ContainerRecord& record) {
             return members.complain("intents", "names '" + name + "' for its " + step +
                                                    ", which is not this container's");
     }
+    // Whose a volume is, it says itself; here it has to be the name of one.
+    for (const std::string& name : volume_names(record))
+        if (auto known = paths::parse_volume_name(name); !known)
+            return members.complain("intents", "names volumes: " + known.error().text);
 }
 
 } // namespace
@@ -194,8 +253,27 @@ std::string_view to_string(State state) {
     return name_of(kStates, state);
 }
 
+std::string_view to_string(RestartPolicy::Kind kind) {
+    return name_of(kRestartKinds, kind);
+}
+
+std::vector<std::string> volume_names(const ContainerRecord& record) {
+    std::vector<std::string> names;
+    const auto intent = record.intents.find("volumes");
+    if (intent == record.intents.end()) return names;
+    for (std::string_view left = intent->second; !left.empty();) {
+        const std::string_view name = left.substr(0, left.find(' '));
+        left.remove_prefix(std::min(name.size() + 1, left.size()));
+        names.emplace_back(name);
+    }
+    return names;
+}
+
 Result<ContainerRecord> parse_record(std::string_view document) {
     auto root = json::parse(document);
+    // Whatever it is that the reader refuses: we wrote nothing like it.
+    if (!root && root.error().code == Code::invalid)
+        return fail(Code::corrupt, root.error().text, root.error().sys_errno);
     if (!root) return fail(root);
     auto schema = json::get_int(*root, "schema");
     if (!schema) return fail(schema);
@@ -219,6 +297,7 @@ std::string to_document(const ContainerRecord& record) {
     root.set("image", record.image);
     root.set("image_id", record.image_id);
     root.set("command", to_json(record.command));
+    root.set("entrypoint_words", record.entrypoint_words);
     root.set("labels", map_to_json(record.labels));
     root.set("log_options", map_to_json(record.log_options));
     root.set("intents", map_to_json(record.intents));
@@ -232,8 +311,15 @@ std::string to_document(const ContainerRecord& record) {
     root.set("born_by_run", record.born_by_run);
     root.set("terminal", record.terminal);
     root.set("interactive", record.interactive);
+    root.set("input_once", record.input_once);
     root.set("remove_after", record.remove_after);
+    root.set("reaper", record.reaper);
+    if (record.restart.policy.kind != RestartPolicy::Kind::no)
+        root.set("restart", restart_json(record.restart));
+    if (record.health) root.set("health", to_json(*record.health));
     root.set("network", record.network);
+    if (!record.pid_mode.empty()) root.set("pid_mode", record.pid_mode);
+    if (!record.ipc_mode.empty()) root.set("ipc_mode", record.ipc_mode);
     root.set("stop_signal", record.stop_signal);
     root.set("stop_timeout_s", record.stop_timeout_s);
     if (record.memory_limit) root.set("memory_limit", *record.memory_limit);

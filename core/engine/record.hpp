@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/process.hpp"
+#include "engine/health_record.hpp"
 #include "mydocker/result.hpp"
 #include "mydocker/state_store.hpp"
 
@@ -24,10 +25,25 @@ enum class State : std::uint32_t { created, running, paused, exited };
 // process that was killed: recover() walks its steps back.
 enum class Transition : std::uint32_t {
     none,
-    creating, // container-life steps are being acquired: if interrupted, the container goes away
-    starting, // run-life steps are being acquired: if interrupted, they are walked back
-    active,   // its monitor holds the baton
-    removing, // everything is being released
+    creating,   // container-life steps are being acquired: if interrupted, the container goes away
+    starting,   // run-life steps are being acquired: if interrupted, they are walked back
+    active,     // its monitor holds the baton
+    removing,   // everything is being released
+    restarting, // it has ended, and a process that holds the baton waits to start it again
+};
+
+// Whether a container that has ended is started again.
+struct RestartPolicy {
+    enum class Kind : std::uint32_t { no, on_failure, always, unless_stopped } kind = Kind::no;
+    std::int64_t most = 0; // on_failure: so many times; 0: however often
+};
+
+struct RestartState {
+    RestartPolicy policy;
+    std::int64_t count = 0;       // restarts since a user started it
+    std::int64_t delay_ms = 0;    // before the last of them
+    bool stopped_by_user = false; // the last run
+    bool begun = false;           // this run was begun by the policy: if interrupted, it is tried again
 };
 
 // The drivers that made the container; they serve it to its end.
@@ -43,6 +59,7 @@ struct ContainerRecord {
     std::string image;    // as the user named it
     std::string image_id; // digest of the image's configuration
     std::vector<std::string> command;
+    std::int64_t entrypoint_words = 0; // so many of them, from the first, are the entrypoint
     std::vector<std::pair<std::string, std::string>> labels;
     DriverNames drivers;
     std::map<std::string, std::string> log_options; // as given, checked again at each open
@@ -54,8 +71,14 @@ struct ContainerRecord {
     bool born_by_run = false; // interrupted before it ran: goes away, never half kept
     bool terminal = false;
     bool interactive = false;
+    bool input_once = true; // request.hpp
     bool remove_after = false;
-    std::string network; // "none", "host", "container:<id>"
+    bool reaper = false; // --init
+    RestartState restart;
+    std::optional<HealthState> health; // of the last run; absent: it is not checked
+    std::string network;               // "none", "host", "container:<id>"
+    std::string pid_mode;              // "": its own; "host", "container:<id>"
+    std::string ipc_mode;              // likewise
     std::string stop_signal = "SIGTERM";
     std::int64_t stop_timeout_s = 10;
     std::optional<std::int64_t> memory_limit; // for words about running out of it
@@ -70,9 +93,17 @@ struct ContainerRecord {
 
     [[nodiscard]] bool has_run() const { return started_ns != 0; }
     [[nodiscard]] bool is_live() const { return state == State::running || state == State::paused; }
+    // It waits for its next run, or that is being made.
+    [[nodiscard]] bool is_restarting() const {
+        return transition == Transition::restarting || (transition == Transition::starting && restart.begun);
+    }
 };
 
 [[nodiscard]] std::string_view to_string(State state);
+[[nodiscard]] std::string_view to_string(RestartPolicy::Kind kind);
+
+// The volumes that it uses, of its intent "volumes": names with a blank between.
+[[nodiscard]] std::vector<std::string> volume_names(const ContainerRecord& record);
 
 // Errors: corrupt, naming the member; unsupported for a newer schema.
 [[nodiscard]] Result<ContainerRecord> parse_record(std::string_view document);

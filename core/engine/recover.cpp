@@ -1,6 +1,7 @@
 // Recovery: the next ordinary command that meets what a killed process left brings it to rest. A free
 // baton is the proof that the owner is gone; nothing is guessed.
 #include "engine/finish.hpp"
+#include "engine/hold.hpp"
 #include "engine/lifecycle.hpp"
 
 #include <fcntl.h>
@@ -20,6 +21,20 @@ void sweep(Engine& engine, const std::string& storage_name) {
 }
 
 } // namespace
+
+Status await_rest(Engine& engine, const ContainerId& id, std::optional<std::chrono::milliseconds> limit) {
+    auto baton = Baton::wait(engine.roots(), id, limit);
+    if (!baton && baton.error().code == Code::timeout) return {};
+    if (!baton) return fail(baton);
+    auto container = engine.load(id);
+    if (container && container->record.transition != Transition::none) {
+        // The owner was killed over it.
+        baton->let_go();
+        auto done = recover(engine, id);
+        return done ? Status{} : Status(fail(done));
+    }
+    return baton->finish(engine.roots(), id);
+}
 
 Result<bool> recover(Engine& engine, const ContainerId& id) {
     auto baton = Baton::take(engine.roots(), id);
@@ -48,6 +63,8 @@ Result<std::size_t> recover_all(Engine& engine) {
     for (const files::DirectoryEntry& entry : *entries) {
         if (!paths::is_id(entry.name)) continue;
         const ContainerId id(entry.name);
+        if (auto thawed = thaw_abandoned(engine, id); !thawed)
+            engine.diagnostics().warning(describe(thawed.error()));
         if (Baton::is_held(engine.roots(), id)) continue;
         auto done = recover(engine, id);
         // One container that cannot be brought to rest must not hide the others.
@@ -57,9 +74,18 @@ Result<std::size_t> recover_all(Engine& engine) {
     return recovered;
 }
 
+std::unexpected<Error> in_other_hands(const ContainerRecord& record) {
+    const std::string what = "container '" + record.name.str() + "' is ";
+    if (record.is_restarting())
+        return fail(Code::conflict, what + "waiting to be restarted; stop it first, or try again later");
+    return fail(Code::conflict, what + "being started or removed; try again");
+}
+
 Result<Loaded> find_settled(Engine& engine, std::string_view name_or_prefix) {
     auto container = engine.find(name_or_prefix);
     if (!container || is_at_rest(container->record)) return container;
+    if (auto thawed = thaw_abandoned(engine, container->record.id); !thawed)
+        engine.diagnostics().warning(describe(thawed.error()));
     if (Baton::is_held(engine.roots(), container->record.id)) return container;
     auto done = recover(engine, container->record.id);
     if (!done) return fail(done);

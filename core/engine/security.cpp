@@ -1,12 +1,37 @@
 // The default profile. A change here is a change of what containers may do: say so in the changelog.
 #include "engine/security.hpp"
 
+#include <algorithm>
+
 namespace mydocker::engine {
+namespace {
+
+bool contains(const std::vector<std::string>& list, const std::string& name) {
+    return std::ranges::find(list, name) != list.end();
+}
+
+constexpr const char* kAll = "ALL";
+
+} // namespace
 
 std::vector<std::string> default_capabilities() {
     return {"CAP_CHOWN",  "CAP_DAC_OVERRIDE", "CAP_FSETID",  "CAP_FOWNER",           "CAP_SETGID",
             "CAP_SETUID", "CAP_SETFCAP",      "CAP_SETPCAP", "CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT",
             "CAP_KILL"};
+}
+
+std::vector<std::string> granted_capabilities(const std::vector<std::string>& add,
+                                              const std::vector<std::string>& drop,
+                                              const std::vector<std::string>& all) {
+    std::vector<std::string> granted;
+    if (contains(add, kAll))
+        granted = all;
+    else if (!contains(drop, kAll))
+        granted = default_capabilities();
+    std::erase_if(granted, [&](const std::string& name) { return contains(drop, name); });
+    for (const std::string& name : add)
+        if (name != kAll && !contains(granted, name)) granted.push_back(name);
+    return granted;
 }
 
 std::vector<std::string> masked_paths() {
@@ -54,13 +79,20 @@ std::vector<runtime::SpecMount> default_mounts() {
     };
 }
 
+std::vector<runtime::SpecMount> scratch_mounts() {
+    std::vector<runtime::SpecMount> mounts;
+    for (const char* path : {"/run", "/tmp", "/var/tmp"})
+        mounts.push_back({path, "tmpfs", "tmpfs", {"nosuid", "nodev", "mode=1777"}});
+    return mounts;
+}
+
 std::vector<DeviceRule> default_device_rules() {
-    constexpr const char* kAll = "rwm";
+    constexpr const char* kEveryAccess = "rwm";
     const auto character = [](std::int64_t major, std::int64_t minor) {
-        return DeviceRule{.allow = true, .type = 'c', .major = major, .minor = minor, .access = kAll};
+        return DeviceRule{.allow = true, .type = 'c', .major = major, .minor = minor, .access = kEveryAccess};
     };
     return {
-        {.allow = false, .type = 'a', .major = -1, .minor = -1, .access = kAll},
+        {.allow = false, .type = 'a', .major = -1, .minor = -1, .access = kEveryAccess},
         character(1, 3),    // null
         character(1, 5),    // zero
         character(1, 7),    // full

@@ -4,7 +4,7 @@
 #include "base/codec.hpp"
 #include "base/sys.hpp"
 
-#include <span>
+#include <cerrno>
 #include <utility>
 
 namespace mydocker::engine {
@@ -18,7 +18,7 @@ Result<T> checked(const codec::Reader& reader, T value, std::string_view what) {
 
 } // namespace
 
-std::string encode(const ReadyReport& report) {
+std::string encode(const SpawnedReport& report) {
     codec::Writer writer;
     writer.put(report.process.pid);
     writer.put(report.process.start_time);
@@ -26,20 +26,20 @@ std::string encode(const ReadyReport& report) {
     return writer.take();
 }
 
-Result<ReadyReport> decode_ready(std::string_view payload) {
+Result<SpawnedReport> decode_spawned(std::string_view payload) {
     codec::Reader reader(payload);
-    ReadyReport report;
+    SpawnedReport report;
     reader.get(report.process.pid);
     reader.get(report.process.start_time);
     reader.get(report.process.boot_id);
-    return checked(reader, std::move(report), "ready");
+    return checked(reader, std::move(report), "spawned");
 }
 
 std::string encode(const FailedReport& report) {
     codec::Writer writer;
     writer.put(report.error.code);
     writer.put(report.error.sys_errno);
-    writer.put(report.error.text);
+    writer.put(std::string_view(report.error.text).substr(0, kMaxPayload / 2)); // A packet holds no more.
     writer.put(report.exit_code);
     return writer.take();
 }
@@ -92,15 +92,50 @@ Result<WindowSize> decode_window(std::string_view payload) {
     return checked(reader, size, "resize");
 }
 
-Status send(int socket, MessageKind kind, std::string_view payload, int fd) {
+std::string encode(const AttachWishes& wishes) {
+    codec::Writer writer;
+    writer.put(static_cast<std::uint8_t>(wishes.output));
+    writer.put(static_cast<std::uint8_t>(wishes.input));
+    return writer.take();
+}
+
+Result<AttachWishes> decode_attach(std::string_view payload) {
+    codec::Reader reader(payload);
+    std::uint8_t output = 0;
+    std::uint8_t input = 0;
+    reader.get(output);
+    reader.get(input);
+    return checked(reader, AttachWishes{output != 0, input != 0}, "attach");
+}
+
+std::string encode_missed(std::uint64_t bytes) {
+    codec::Writer writer;
+    writer.put(bytes);
+    return writer.take();
+}
+
+Result<std::uint64_t> decode_missed(std::string_view payload) {
+    codec::Reader reader(payload);
+    std::uint64_t bytes = 0;
+    reader.get(bytes);
+    return checked(reader, bytes, "missed");
+}
+
+Status send(int socket, MessageKind kind, std::string_view payload, std::span<const int> fds) {
     std::string packet(1, static_cast<char>(kind));
     packet.append(payload);
-    return sys::send_with_fds(socket, packet,
-                              fd >= 0 ? std::span<const int>(&fd, 1) : std::span<const int>());
+    return sys::send_with_fds(socket, packet, fds);
+}
+
+bool can_be_tried_again(const Error& error) {
+    return error.code == Code::busy || error.sys_errno == ENOMEM || error.sys_errno == ENOBUFS;
 }
 
 Result<Message> receive(int socket) {
     auto received = sys::receive_with_fds(socket, kMaxPacket);
+    // Said once when the other end left something unread; what it said itself comes after.
+    while (!received && received.error().sys_errno == ECONNRESET)
+        received = sys::receive_with_fds(socket, kMaxPacket);
     if (!received) return fail(received);
     if (received->bytes.empty()) return fail(Code::not_found, "the other end has gone");
     Message message;

@@ -7,10 +7,14 @@
 #include "runtime/spec.hpp"
 
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace mydocker::engine {
+
+// The parent of the cgroups, where the request names no other.
+inline constexpr std::string_view kCgroupParent = "mydocker";
 
 struct SpecInput {
     const image::ImageConfig& image;
@@ -18,11 +22,23 @@ struct SpecInput {
     std::string id;           // container id
     std::string bundle;       // its bundle directory
     std::string network_path; // with NetworkMode::container: that container's network namespace
-    bool swap_limit = false;  // the host can limit swap
+    std::string pid_path;     // likewise with NamespaceMode::container
+    std::string ipc_path;
+    std::string host_name;                     // the host's own, with host_uts
+    bool swap_limit = false;                   // the host can limit swap
+    std::vector<std::string> all_capabilities; // that the engine can give
+    std::vector<runtime::SpecMount> mounts;    // those that were asked for
+    std::vector<DeviceRequest> host_devices;   // all of them, for a privileged one
 };
 
 // Errors: invalid: no command, a bad environment variable, …
 [[nodiscard]] Result<runtime::ContainerSpec> build_spec(const SpecInput& input);
+
+// Where the shared memory of the container lies whose ipc namespace has this path.
+[[nodiscard]] std::string shm_source(const std::string& ipc_path);
+
+// So many words of it are the entrypoint.
+[[nodiscard]] std::size_t entrypoint_size(const image::ImageConfig& image, const CreateRequest& request);
 
 // The command: entrypoint and arguments, as image and request say together. Source: OCI image-spec
 // config.md, and docker's rule that a new entrypoint drops the image's Cmd.
@@ -30,7 +46,7 @@ struct SpecInput {
                                                          const CreateRequest& request);
 
 // /etc/hostname, /etc/hosts and /etc/resolv.conf of the container. `host_resolv_conf`: the host's.
-[[nodiscard]] std::vector<std::pair<std::string, std::string>> etc_files(const std::string& hostname,
-                                                                         const std::string& host_resolv_conf);
+[[nodiscard]] std::vector<std::pair<std::string, std::string>>
+etc_files(const CreateRequest& request, const std::string& hostname, const std::string& host_resolv_conf);
 
 } // namespace mydocker::engine

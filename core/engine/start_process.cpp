@@ -3,19 +3,23 @@
 
 #include "base/process.hpp"
 #include "base/sys.hpp"
+#include "engine/join.hpp"
 #include "engine/monitor_plan.hpp"
 #include "engine/session.hpp"
+#include "engine/signals.hpp"
 #include "runtime/plan.hpp"
 #include "runtime/plan_parts.hpp"
 #include "runtime/seccomp.hpp"
+#include "runtime/seccomp_compile.hpp"
 
 #include <array>
-#include <bit>
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <utility>
 
 namespace mydocker::engine {
@@ -27,40 +31,37 @@ struct Joined {
     std::vector<UniqueFd> fds;
 };
 
-Result<Joined> open_namespaces(const runtime::ContainerSpec& spec) {
+Result<Joined> open_namespaces(Context& context) {
     Joined joined;
-    for (const runtime::NamespaceSpec& space : spec.namespaces) {
+    for (const runtime::NamespaceSpec& space : context.birth->spec.namespaces) {
         if (space.path.empty()) continue;
         auto fd = sys::openat(AT_FDCWD, space.path, O_RDONLY);
         if (!fd) return fail(fd, "join namespace");
         joined.kinds.push_back(space.kind);
         joined.fds.push_back(std::move(*fd));
     }
+    // Asked once they are open: had the process gone before, the path might have led to another one's.
+    if (auto still = check_joined(context.engine, context.container.record); !still) return fail(still);
     return joined;
 }
 
-// The filter for what the container may do; none when it is unconfined.
-Result<std::vector<sock_filter>> seccomp_program(Context& context) {
-    const runtime::ContainerSpec& spec = context.birth->spec;
-    if (spec.seccomp.kind == runtime::SeccompSpec::Kind::unconfined) return std::vector<sock_filter>{};
-    auto capabilities = runtime::plan_capabilities(spec.process.capabilities);
-    if (!capabilities) return fail(capabilities);
-    return runtime::default_program({.capabilities = capabilities->bounding});
-}
-
 Result<std::string> launch_plan(Context& context) {
-    auto program = seccomp_program(context);
+    auto program = seccomp_program(context.birth->spec);
     if (!program) return fail(program, "seccomp filter");
     auto cgroup = context.engine.cgroup_choice(context.container.record.drivers.cgroup);
     if (!cgroup) return fail(cgroup);
     auto plan = runtime::make_plan(context.birth->spec, *program, cgroup->traits.mounts);
     if (!plan) return fail(plan);
+    // An unconfined container may want a listener of its own, and there can be only one. Only in a pid
+    // namespace of its own is the first process number 1.
+    const bool own_pids = (plan->clone_flags & CLONE_NEWPID) != 0;
+    plan->reaper = context.container.record.reaper;
+    if (own_pids && !program->empty() && !plan->reaper) plan->watch = runtime::self_kill_program();
+    plan->trace = context.engine.trace() != nullptr;
     return runtime::encode(*plan);
 }
 
-Result<SinkPlan> sink_plan(Context& context) {
-    const ContainerRecord& record = context.container.record;
-    Engine& engine = context.engine;
+Result<SinkPlan> sink_plan(Engine& engine, const ContainerRecord& record) {
     auto options = engine.log_options(record.drivers.log, record.log_options);
     if (!options) return fail(options);
     SinkPlan sink;
@@ -69,7 +70,6 @@ Result<SinkPlan> sink_plan(Context& context) {
     sink.data_dir = paths::driver_data(engine.roots(), "log", record.drivers.log);
     sink.run_dir = paths::driver_run(engine.roots(), "log", record.drivers.log);
     sink.options = std::move(*options);
-    sink.stream = stream_info(engine, record);
     return sink;
 }
 
@@ -77,109 +77,171 @@ Result<MonitorPlan> monitor_plan(Context& context, const CgroupEntry& entry, con
     const ContainerRecord& record = context.container.record;
     auto launch = launch_plan(context);
     if (!launch) return fail(launch);
-    auto sink = sink_plan(context);
-    if (!sink) return fail(sink);
     MonitorPlan plan;
     plan.launch_plan = std::move(*launch);
     plan.init_path = context.engine.installation().init;
     plan.run_directory = paths::run_directory(context.engine.roots(), record.id);
-    plan.sink = std::move(*sink);
+    plan.stream = stream_info(context.engine, record);
     plan.terminal = record.terminal;
     plan.interactive = record.interactive;
     plan.foreground = context.attach == Attach::foreground;
+    plan.feeds = context.feeds && record.interactive;
+    plan.input_once = record.input_once;
     plan.cgroup_by_directory = static_cast<bool>(entry.directory);
     plan.cgroup_fds = entry.directory ? 1 : static_cast<std::uint32_t>(entry.joins.size());
     plan.joined = joined.kinds;
-    plan.finish = {context.engine.installation().program};
-    for (const std::string& argument : context.engine.global_arguments())
-        plan.finish.push_back(argument);
-    plan.finish.insert(plan.finish.end(), {"__finish", record.id.str()});
+    plan.finish = own_command(context.engine, "__finish", record.id);
+    if (!record.health) return plan;
+    plan.health = own_command(context.engine, "__health", record.id);
+    const HealthCheck& check = record.health->check;
+    using std::chrono::milliseconds;
+    plan.health_times = {.interval = std::chrono::ceil<milliseconds>(check.interval),
+                         .start_interval = std::chrono::ceil<milliseconds>(check.start_interval),
+                         .start_period = std::chrono::ceil<milliseconds>(check.start_period)};
     return plan;
 }
 
-Result<UniqueFd> plan_file(const MonitorPlan& plan) {
-    auto fd = sys::memfd_create("mydocker-monitor-plan", MFD_CLOEXEC);
-    if (!fd) return fail(fd);
-    if (auto written = sys::write_all(fd->get(), encode(plan)); !written)
-        return fail(written, "monitor's plan");
+Result<UniqueFd> memory_file(const char* name, const std::string& bytes) {
+    auto fd = sys::memfd_create(name, MFD_CLOEXEC);
+    if (!fd) return fd;
+    if (auto written = sys::write_all(fd->get(), bytes); !written)
+        return fail(written, std::string("'") + name + "'");
     return fd;
 }
 
-// Starts the monitor; the session's other end is the result.
-Result<UniqueFd> spawn_monitor(Context& context) {
-    const ContainerRecord& record = context.container.record;
-    auto backend = context.engine.cgroup(record.drivers.cgroup);
+// What the monitor makes the container of, with the baton: from here on its copy is the baton.
+Status send_plan(Context& context, int session) {
+    auto backend = context.engine.cgroup(context.container.record.drivers.cgroup);
     if (!backend) return fail(backend);
-    auto entry = (*backend)->entry(Locator(record.intents.find("cgroup")->second));
+    auto entry = (*backend)->entry(Locator(context.container.record.intents.find("cgroup")->second));
     if (!entry) return fail(entry);
-    auto joined = open_namespaces(context.birth->spec);
+    auto joined = open_namespaces(context);
     if (!joined) return fail(joined);
     auto plan = monitor_plan(context, *entry, *joined);
     if (!plan) return fail(plan);
-    auto file = plan_file(*plan);
+    auto file = memory_file("mydocker-monitor-plan", encode(*plan));
     if (!file) return fail(file);
-    auto session = sys::socketpair(SOCK_SEQPACKET);
-    if (!session) return fail(session, "session with the monitor");
 
-    process::SpawnRequest request;
-    request.executable = context.engine.installation().monitor;
-    request.argv = {"mydocker-monitor", record.name.str()};
-    request.fds = {-1, -1, -1, file->get(), session->second.get(), context.baton->fd()};
-    if (entry->directory) request.fds.push_back(entry->directory.get());
+    std::vector<int> fds{file->get(), context.baton->fd()};
+    if (entry->directory) fds.push_back(entry->directory.get());
     for (const UniqueFd& fd : entry->joins)
-        request.fds.push_back(fd.get());
+        fds.push_back(fd.get());
     for (const UniqueFd& fd : joined->fds)
-        request.fds.push_back(fd.get());
-    request.new_session = true;
-    auto monitor = process::spawn(request);
-    if (!monitor) return fail(monitor, "start '" + request.executable + "'");
-    context.baton->let_go(); // From here on the monitor's copy is the baton.
-    return std::move(session->first);
+        fds.push_back(fd.get());
+    auto sent = send(session, MessageKind::plan, {}, fds);
+    if (sent) context.baton->let_go();
+    // One that has ended said why, or is missed when it is listened to.
+    if (!sent && sent.error().sys_errno != EPIPE) return fail(sent, "send mydocker-monitor its plan");
+    return {};
 }
 
-// The monitor's word that the start failed: the baton is back with it.
+// The monitor is gone or going: it must be ours again before anything is released. If that cannot be, nothing
+// is (acquire() in steps.cpp).
+void take_baton_back(Context& context) {
+    if (context.baton->is_ours()) return;
+    if (auto baton = Baton::wait(context.engine.roots(), context.container.record.id))
+        *context.baton = std::move(*baton);
+}
+
+// The monitor's word that the start failed; the baton comes with it.
 Status take_failure(Context& context, Message message) {
+    if (!message.fds.empty()) *context.baton = Baton::adopt(std::move(message.fds.front()));
+    take_baton_back(context);
     auto report = decode_failed(message.payload);
     if (!report) return fail(report);
-    if (!message.fds.empty()) *context.baton = Baton::adopt(std::move(message.fds.front()));
     if (context.failure != nullptr) *context.failure = *report;
     return std::unexpected<Error>(report->error);
 }
 
 // The monitor ended without a word, or cannot be spoken with. One that lives gives the start up when its
-// asker goes; after `go` it would serve on, so its container is killed. Then the baton comes free: it must
-// be taken again before anything is released, and the record may have been written meanwhile.
-Status give_up(Context& context, UniqueFd& session, Error error) {
-    session.reset();
+// asker goes; after `go` it would serve on, so its container is killed. Then the baton comes free, and
+// the record may have been written meanwhile.
+Status give_up(Context& context, Error error) {
+    context.running->session.reset();
     const process::ProcessId& process = context.container.record.process;
     if (process.pid != 0)
         if (auto pidfd = process::open_pidfd(process)) (void)kill_and_wait(pidfd->get()); // Else it is gone.
-    const ContainerId id = context.container.record.id;
-    if (auto baton = Baton::wait(context.engine.roots(), id)) *context.baton = std::move(*baton);
-    if (auto now = context.engine.load(id)) context.container = std::move(*now);
+    take_baton_back(context);
+    if (auto now = context.engine.load(context.container.record.id)) context.container = std::move(*now);
     return std::unexpected<Error>(std::move(error));
 }
 
-Status await(Context& context, UniqueFd& session, MessageKind expected, std::string& payload) {
-    auto message = receive(session.get());
-    const bool gone = !message && (message.error().code == Code::not_found ||
-                                   message.error().sys_errno == ECONNRESET); // It left something unread.
-    if (gone) {
-        const bool early = expected == MessageKind::ready;
-        return give_up(context, session,
-                       {Code::internal, 0,
-                        early ? "mydocker-monitor ended while it set up the container"
-                              : "mydocker-monitor ended while the command was started"});
+// The signal that came instead of the monitor's next word, if one did.
+Result<int> interrupted(const Context& context) {
+    std::array<pollfd, 2> fds{pollfd{context.running->session.get(), POLLIN, 0},
+                              pollfd{context.interrupts, POLLIN, 0}};
+    while (context.interrupts >= 0) {
+        if (auto ready = sys::poll(fds, -1); !ready) return fail(ready);
+        if (fds[0].revents != 0) break;
+        signalfd_siginfo info{};
+        if (::read(context.interrupts, &info, sizeof info) == static_cast<ssize_t>(sizeof info))
+            return static_cast<int>(info.ssi_signo);
     }
-    if (!message) return give_up(context, session, fail(message, "hear from mydocker-monitor").error());
+    return 0;
+}
+
+Status await(Context& context, MessageKind expected, std::string& payload) {
+    auto signal = interrupted(context);
+    if (!signal) return give_up(context, signal.error());
+    if (*signal != 0) {
+        const Error error{Code::cancelled, 0, signal_name(*signal) + " before the command was executed"};
+        if (context.failure != nullptr) *context.failure = {error, 128 + *signal};
+        context.running->ahead->kill(); // What it waits for may never come.
+        return give_up(context, error);
+    }
+    auto message = receive(context.running->session.get());
+    if (!message && message.error().code == Code::not_found)
+        return give_up(context, {Code::internal, 0,
+                                 expected == MessageKind::spawned
+                                     ? "mydocker-monitor ended before it made the container"
+                                     : "mydocker-monitor ended while the container was started"});
+    if (!message) return give_up(context, fail(message, "hear from mydocker-monitor").error());
     if (message->kind == MessageKind::failed) return take_failure(context, std::move(*message));
     if (message->kind != expected)
-        return give_up(context, session, {Code::internal, 0, "unexpected message from mydocker-monitor"});
+        return give_up(context, {Code::internal, 0, "unexpected message from mydocker-monitor"});
     payload = std::move(message->payload);
     return {};
 }
 
+Status await_noted(Context& context, MessageKind expected, std::string_view what, std::string& payload) {
+    const trace::Scope scope(context.engine.trace(), what);
+    return await(context, expected, payload);
+}
+
+// The record names the process before anything of the user's runs.
+Status record_process(Context& context, process::ProcessId process) {
+    ContainerRecord& record = context.container.record;
+    record.process = std::move(process);
+    record.state = State::running;
+    record.transition = Transition::active;
+    record.started_ns = sys::realtime_ns();
+    record.reason.clear();
+    record.oom_killed = false;
+    if (record.health) {
+        HealthState fresh;
+        fresh.check = record.health->check;
+        record.health = std::move(fresh);
+    }
+    return context.engine.save(context.container);
+}
+
 } // namespace
+
+Result<std::vector<sock_filter>> seccomp_program(const runtime::ContainerSpec& spec) {
+    if (spec.seccomp.kind == runtime::SeccompSpec::Kind::unconfined) return std::vector<sock_filter>{};
+    if (spec.seccomp.kind == runtime::SeccompSpec::Kind::given)
+        return runtime::compile_filter(spec.seccomp.filter);
+    auto capabilities = runtime::plan_capabilities(spec.process.capabilities);
+    if (!capabilities) return fail(capabilities);
+    return runtime::default_program({.capabilities = capabilities->bounding});
+}
+
+std::vector<std::string> own_command(const Engine& engine, const char* verb, const ContainerId& id) {
+    std::vector<std::string> words{engine.installation().program};
+    words.insert(words.end(), engine.global_arguments().begin(), engine.global_arguments().end());
+    words.insert(words.end(), {verb, id.str()});
+    return words;
+}
 
 StreamInfo stream_info(const Engine& engine, const ContainerRecord& record) {
     StreamInfo info;
@@ -202,26 +264,64 @@ Status kill_and_wait(int pidfd) {
     }
 }
 
-Status start_process(Context& context) {
-    ContainerRecord& record = context.container.record;
-    auto session = spawn_monitor(context);
-    if (!session) return fail(session);
-    std::string payload;
-    if (auto ready = await(context, *session, MessageKind::ready, payload); !ready) return ready;
-    auto report = decode_ready(payload);
-    if (!report) return give_up(context, *session, report.error());
+Result<MonitorProcess> MonitorProcess::spawn(Engine& engine, const ContainerRecord& record) {
+    auto sink = sink_plan(engine, record);
+    if (!sink) return fail(sink);
+    auto file = memory_file("mydocker-monitor-sink", encode(*sink));
+    if (!file) return fail(file);
+    auto session = sys::socketpair(SOCK_SEQPACKET);
+    if (!session) return fail(session, "session with the monitor");
+    process::SpawnRequest request;
+    request.executable = engine.installation().monitor;
+    request.argv = {"mydocker-monitor", paths::short_id(record.id)}; // The name may change while it runs.
+    request.fds = {-1, -1, -1, file->get(), session->second.get(), file->get()};
+    request.new_session = true;
+    auto child = process::spawn(request);
+    if (!child) return fail(child);
+    return MonitorProcess(std::move(*child), std::move(session->first));
+}
 
-    record.process = report->process;
-    record.state = State::running;
-    record.transition = Transition::active;
-    record.started_ns = sys::realtime_ns();
-    if (auto saved = context.engine.save(context.container); !saved)
-        return give_up(context, *session, saved.error());
-    if (auto sent = send(session->get(), MessageKind::go); !sent)
-        return give_up(context, *session, fail(sent, "tell mydocker-monitor to go on").error());
-    if (auto started = await(context, *session, MessageKind::started, payload); !started) return started;
-    context.running->session = std::move(*session);
-    return {};
+MonitorProcess::~MonitorProcess() {
+    // It holds nothing before it has its plan, and may be busy loading a plugin.
+    if (session_) kill();
+}
+
+void MonitorProcess::kill() {
+    (void)sys::pidfd_send_signal(child_.pidfd.get(), SIGKILL); // It may have ended.
+    (void)process::reap(child_.pidfd.get());
+}
+
+UniqueFd MonitorProcess::take_session() {
+    return std::move(session_);
+}
+
+Status start_process(Context& context) {
+    Running& running = *context.running;
+    trace::Recorder* const recorder = context.engine.trace();
+    if (!running.ahead) {
+        auto monitor = MonitorProcess::spawn(context.engine, context.container.record);
+        if (!monitor) return fail(monitor);
+        running.ahead.emplace(std::move(*monitor));
+    }
+    if (auto sent = send_plan(context, running.ahead->session()); !sent) return sent;
+    running.session = running.ahead->take_session();
+    // Nobody needs these before the command runs, and the monitor is at work meanwhile.
+    if (auto written = write_specs(context); !written) return give_up(context, written.error());
+
+    std::string payload;
+    if (auto spawned = await_noted(context, MessageKind::spawned, "wait for init", payload); !spawned)
+        return spawned;
+    auto report = decode_spawned(payload);
+    if (!report) return give_up(context, report.error());
+    if (auto saved = record_process(context, std::move(report->process)); !saved)
+        return give_up(context, saved.error());
+    auto go = send(running.session.get(), MessageKind::go);
+    // One that has ended said why.
+    if (!go && go.error().sys_errno != EPIPE)
+        return give_up(context, fail(go, "tell mydocker-monitor to go on").error());
+    auto started = await_noted(context, MessageKind::started, "wait for the command", payload);
+    if (started && recorder != nullptr) recorder->add_all(trace::decode(payload));
+    return started;
 }
 
 } // namespace mydocker::engine

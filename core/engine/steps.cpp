@@ -1,6 +1,8 @@
 // The list of steps, and the two walks over it.
 #include "engine/steps.hpp"
 
+#include "engine/container_volumes.hpp"
+#include "engine/limits.hpp"
 #include "engine/start_process.hpp"
 
 #include <array>
@@ -42,6 +44,22 @@ Status release_storage(Context& context) {
     return (*driver)->remove_rw(RwId(id));
 }
 
+// --- volumes -------------------------------------------------------------------------------------
+
+Status plan_volumes(Context& context) {
+    std::string names = volumes_intent(context.birth->mounts);
+    if (!names.empty()) context.container.record.intents["volumes"] = std::move(names);
+    return {};
+}
+
+Status acquire_volumes(Context& context) {
+    return acquire_mounts(context.engine, context.container.record, context.birth->mounts);
+}
+
+Status release_volumes_step(Context& context) {
+    return release_volumes(context.engine, context.container.record);
+}
+
 // --- bundle --------------------------------------------------------------------------------------
 
 Status plan_bundle(Context& context) {
@@ -59,7 +77,7 @@ Status acquire_bundle(Context& context) {
             return fail_errno(errno, "make directory '" + bundle + below + "'");
     for (const auto& [name, content] : context.birth->etc_files)
         if (auto written = files::write_new(bundle + "/etc/" + name, content, 0644); !written) return written;
-    return files::write_new(bundle + "/config.json", runtime::to_config_json(context.birth->spec), 0600);
+    return {};
 }
 
 Status release_bundle(Context& context) {
@@ -129,21 +147,50 @@ Status plan_process(Context& context) {
 Status release_process(Context& context) {
     const ContainerRecord& record = context.container.record;
     if (record.process.pid == 0) return {};
-    auto pidfd = process::open_pidfd(record.process);
-    if (!pidfd) return {}; // Gone, or the pid is another process's now.
     const std::string locator = intent(context, "cgroup");
+    // They do not die with the first one where the pid namespace is not its own.
+    if (!record.pid_mode.empty() && !locator.empty()) {
+        auto backend = context.engine.cgroup(record.drivers.cgroup);
+        if (!backend) return fail(backend);
+        if (auto killed = (*backend)->kill(Locator(locator), SIGKILL); !killed) return killed;
+    }
+    auto pidfd = process::open_pidfd(record.process);
+    if (!pidfd) // Gone, or the pid is another process's now.
+        return pidfd.error().code == Code::not_found ? Status{} : Status(fail(pidfd));
     if (auto backend = context.engine.cgroup(record.drivers.cgroup); backend && !locator.empty())
-        return (*backend)->kill(Locator(locator), SIGKILL);
+        (void)(*backend)->kill(Locator(locator), SIGKILL); // What it misses dies with the first process.
     return kill_and_wait(pidfd->get());
 }
 
 constexpr std::array kSteps{
     Step{"storage", Life::container, plan_storage, acquire_storage, release_storage},
+    Step{"volumes", Life::container, plan_volumes, acquire_volumes, release_volumes_step},
     Step{"bundle", Life::container, plan_bundle, acquire_bundle, release_bundle},
     Step{"log", Life::container, plan_log, acquire_log, release_log},
     Step{"cgroup", Life::run, plan_cgroup, acquire_cgroup, release_cgroup},
     Step{"process", Life::run, plan_process, start_process, release_process},
 };
+
+// What a step does, for whoever wants to see it: the name of its effect, and of a cgroup its limits.
+std::string effect_of(const Context& context, std::string_view step) {
+    std::string text = intent(context, step);
+    if (step == "cgroup" && context.birth != nullptr)
+        if (const std::string limits = limits_text(context.birth->spec.resources); !limits.empty())
+            text += " with " + limits;
+    return text;
+}
+
+Status acquire_noted(Context& context, const Step& step) {
+    trace::Scope scope(context.engine.trace(), step.name);
+    scope.describe([&] { return effect_of(context, step.name); });
+    return step.acquire(context);
+}
+
+Status release_noted(Context& context, const Step& step) {
+    trace::Scope scope(context.engine.trace(), "release");
+    scope.describe([&] { return std::string(step.name); });
+    return step.release(context);
+}
 
 void attach_error(Error& first, const Error& second) {
     first.text += "; and while undoing it: " + describe(second);
@@ -152,7 +199,7 @@ void attach_error(Error& first, const Error& second) {
 Status release_from(Context& context, std::span<const Step> done) {
     Status first;
     for (const Step& step : done | std::views::reverse) {
-        auto released = step.release(context);
+        auto released = release_noted(context, step);
         if (!released && first) first = fail(released, step.name);
     }
     return first;
@@ -164,6 +211,25 @@ std::span<const Step> steps() {
     return kSteps;
 }
 
+Status write_specs(const Context& context) {
+    const std::string bundle = intent(context, "bundle");
+    const runtime::ContainerSpec& spec = context.birth->spec;
+    if (context.birth->new_spec) {
+        auto written = files::write_new(bundle + "/config.json", runtime::to_config_json(spec), 0600);
+        if (!written) return written;
+    }
+    return files::write_new(bundle + "/rootfs.json", runtime::to_rootfs_json(spec.rootfs), 0600);
+}
+
+Result<runtime::ContainerSpec> read_spec(const Engine& engine, const ContainerId& id) {
+    const std::string path = paths::bundle(engine.roots(), id) + "/config.json";
+    auto config = files::read_file(path);
+    if (!config) return fail(config);
+    auto spec = runtime::parse_config_json(*config);
+    if (!spec) return fail(spec, "'" + path + "'");
+    return spec;
+}
+
 Status plan_steps(Context& context) {
     for (const Step& step : kSteps)
         if (auto planned = step.plan(context); !planned) return fail(planned, step.name);
@@ -173,9 +239,11 @@ Status plan_steps(Context& context) {
 Status acquire(Context& context, Life life) {
     for (std::size_t i = 0; i < kSteps.size(); ++i) {
         if (kSteps[i].life != life) continue;
-        auto acquired = kSteps[i].acquire(context);
+        auto acquired = acquire_noted(context, kSteps[i]);
         if (acquired) continue;
         Error error = acquired.error();
+        // Somebody else has the baton: what there is to undo is undone by its holder, or by recovery.
+        if (context.baton != nullptr && !context.baton->is_ours()) return std::unexpected<Error>(error);
         std::vector<Step> done;
         for (std::size_t j = 0; j <= i; ++j)
             if (kSteps[j].life == life) done.push_back(kSteps[j]);

@@ -4,12 +4,14 @@
 //
 //   step      life        effect                                       named by
 //   storage   container   writable layer over the image's layers       RwId = container id
+//   volumes   container   volumes made for it, filled from the image     their names
 //   bundle    container   <root>/containers/<id>/                      container id
 //   log       container   what the sink keeps of the container         log directory
 //   cgroup    run         cgroup with its limits                       Locator
 //   process   run         monitor, init, the container itself          pid, start time, boot id
 #pragma once
 
+#include "base/process.hpp"
 #include "engine/baton.hpp"
 #include "engine/engine.hpp"
 #include "engine/monitor_plan.hpp"
@@ -36,12 +38,41 @@ struct Birth {
     runtime::ContainerSpec spec;
     std::vector<LayerId> chain;
     Lifetime lifetime = Lifetime::kept;
+    std::vector<MountRequest> mounts;
     std::vector<std::pair<std::string, std::string>> etc_files; // name below the bundle's etc/, content
+    bool new_spec = true;                                       // config.json is not written yet
+};
+
+// mydocker-monitor before it has its plan. It is started as soon as its log sink is known, and loads it
+// while the command line makes the rest. Destroyed before the plan was sent, it ends, and is waited for.
+class MonitorProcess {
+  public:
+    [[nodiscard]] static Result<MonitorProcess> spawn(Engine& engine, const ContainerRecord& record);
+    MonitorProcess(const MonitorProcess&) = delete;
+    MonitorProcess& operator=(const MonitorProcess&) = delete;
+    MonitorProcess(MonitorProcess&&) noexcept = default;
+    MonitorProcess& operator=(MonitorProcess&&) = delete;
+    ~MonitorProcess();
+
+    [[nodiscard]] int session() const { return session_.get(); }
+    // Once it has its plan, and with it the baton.
+    [[nodiscard]] UniqueFd take_session();
+    // Whatever it does. What it held is free, and what it began dies with it.
+    void kill();
+
+  private:
+    MonitorProcess(process::Child child, UniqueFd session)
+        : child_(std::move(child)),
+          session_(std::move(session)) {}
+
+    process::Child child_;
+    UniqueFd session_;
 };
 
 // The start of a process, as far as it has come.
 struct Running {
-    UniqueFd session; // to the monitor
+    std::optional<MonitorProcess> ahead; // absent: started by the process step
+    UniqueFd session;                    // to the monitor that has its plan
 };
 
 struct Context {
@@ -50,7 +81,9 @@ struct Context {
     Birth* birth = nullptr; // walking forward
     Baton* baton = nullptr; // handed to the monitor by the process step
     Attach attach = Attach::detached;
-    Running* running = nullptr;      // filled by the process step
+    bool feeds = false;         // in the foreground: with standard input
+    int interrupts = -1;        // readable: the start is to be given up (signalfd(2)); -1: nothing says so
+    Running* running = nullptr; // filled by the process step
     FailedReport* failure = nullptr; // filled by the process step when the container did not start
 };
 
@@ -66,6 +99,12 @@ struct Step {
 
 // Plans every step of the lives given; pure.
 [[nodiscard]] Status plan_steps(Context& context);
+
+// Writes the bundle's config.json, if it is new, and rootfs.json: what the container was made of.
+[[nodiscard]] Status write_specs(const Context& context);
+
+// The spec that a container was made of. Errors: not_found, corrupt, naming the file.
+[[nodiscard]] Result<runtime::ContainerSpec> read_spec(const Engine& engine, const ContainerId& id);
 
 // Acquires the steps of one life, in order. On failure those of this call are released again, and what
 // that met is attached to the error.

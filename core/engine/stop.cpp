@@ -2,7 +2,9 @@
 #include "base/process.hpp"
 #include "base/sys.hpp"
 #include "engine/exits.hpp"
+#include "engine/finish.hpp"
 #include "engine/lifecycle.hpp"
+#include "engine/restart.hpp"
 #include "engine/signals.hpp"
 #include "engine/start_process.hpp"
 
@@ -14,9 +16,6 @@ namespace mydocker::engine {
 namespace {
 
 using namespace std::chrono_literals;
-
-// How long the owner of a dead container may take to bring it to rest before we stop waiting for it.
-constexpr auto kSettleLimit = 10s;
 
 // Whether the process ended within the time; absent: waits for ever.
 Result<bool> wait_end(int pidfd, std::optional<std::chrono::milliseconds> limit) {
@@ -33,64 +32,140 @@ Result<bool> wait_end(int pidfd, std::optional<std::chrono::milliseconds> limit)
     }
 }
 
-// The main process is gone, so its owner is bringing the container to rest: that is part of `stop`.
-Status wait_settled(Engine& engine, const ContainerId& id, std::optional<std::chrono::milliseconds> limit) {
-    auto baton = Baton::wait(engine.roots(), id, limit);
-    if (!baton && baton.error().code == Code::timeout) return {}; // Its owner is slow: e.g. its reader is.
-    if (!baton) return fail(baton);
-    auto container = engine.load(id);
-    if (container && container->record.transition != Transition::none) {
-        // The owner was killed over it.
-        baton->let_go();
-        auto done = recover(engine, id);
-        return done ? Status{} : Status(fail(done));
-    }
-    return baton->finish(engine.roots(), id);
+// A paused container goes on; one that somebody else unpaused, or that is gone, does anyway.
+Status resume(Engine& engine, const ContainerRecord& record) {
+    if (record.state != State::paused) return {};
+    auto done = unpause(engine, record.id);
+    if (!done && (done.error().code == Code::conflict || done.error().code == Code::not_found)) return {};
+    return done;
 }
 
 Status kill_everything(Engine& engine, const ContainerRecord& record, int pidfd) {
     const auto locator = record.intents.find("cgroup");
     auto backend = engine.cgroup(record.drivers.cgroup);
     if (backend && locator != record.intents.end())
-        if (auto killed = (*backend)->kill(Locator(locator->second), SIGKILL); killed) return {};
-    return kill_and_wait(pidfd); // Its pid namespace dies with it.
+        (void)(*backend)->kill(Locator(locator->second), SIGKILL); // What it misses dies with the first.
+    // Its pid namespace dies with it; and while it is being born it may not be in its cgroup yet.
+    return kill_and_wait(pidfd);
+}
+
+} // namespace
+
+namespace {
+
+// An image may name a signal that there is not: as docker, the usual one then.
+int own_stop_signal(const ContainerRecord& record) {
+    return parse_signal(record.stop_signal).value_or(SIGTERM);
+}
+
+Status stop_process(Engine& engine, const ContainerRecord& record, const StopRequest& request) {
+    const ContainerId& id = record.id;
+    auto pidfd = process::open_pidfd(record.process);
+    if (!pidfd && pidfd.error().code != Code::not_found) return fail(pidfd);
+    if (!pidfd) return await_rest(engine, id, kSettleLimit);
+    auto signal = request.signal.empty() ? own_stop_signal(record) : parse_signal(request.signal);
+    if (!signal) return fail(signal);
+    auto gone = was_let_go(engine, id);
+    if (!gone) return fail(gone);
+    if (!*gone) { // Nothing of the user's runs yet that could hear a signal.
+        if (auto killed = kill_everything(engine, record, pidfd->get()); !killed) return killed;
+        return await_rest(engine, id, kSettleLimit);
+    }
+    const auto timeout = request.timeout.value_or(std::chrono::seconds(record.stop_timeout_s));
+    if (auto sent = sys::pidfd_send_signal(pidfd->get(), *signal); !sent && sent.error().sys_errno != ESRCH)
+        return fail(sent, "send " + signal_name(*signal));
+    engine.note(record, "kill", {{"signal", std::to_string(*signal)}});
+    // The signal is the first thing that it meets.
+    if (auto resumed = resume(engine, record); !resumed) return resumed;
+    auto ended = timeout.count() < 0 ? wait_end(pidfd->get(), {}) : wait_end(pidfd->get(), timeout);
+    if (!ended) return fail(ended);
+    if (!*ended)
+        if (auto killed = kill_everything(engine, record, pidfd->get()); !killed) return killed;
+    if (auto settled = await_rest(engine, id, kSettleLimit); !settled) return settled;
+    engine.note(record, "stop");
+    return {};
+}
+
+// One round: by the mark the container is not started again, but it may have been just before.
+Status stop_once(Engine& engine, const ContainerRecord& record, const StopRequest& request) {
+    if (record.restart.policy.kind == RestartPolicy::Kind::no) return stop_process(engine, record, request);
+    if (auto marked = mark_stopped(engine, record.id); !marked) return marked;
+    if (record.is_restarting()) return await_rest(engine, record.id, 500ms);
+    return stop_process(engine, record, request);
+}
+
+// Signals by which a user means the container to stay ended. Source: moby, daemon/kill.go.
+bool ends_for_good(const ContainerRecord& record, int signal) {
+    return signal == SIGKILL || own_stop_signal(record) == signal;
 }
 
 } // namespace
 
 Status stop(Engine& engine, const ContainerId& id, const StopRequest& request) {
-    auto container = engine.load(id);
-    if (!container) return fail(container);
-    const ContainerRecord& record = container->record;
-    if (!record.is_live()) return {}; // Stopping what is stopped is no error.
-    auto pidfd = process::open_pidfd(record.process);
-    if (!pidfd) return wait_settled(engine, id, kSettleLimit);
+    constexpr int kRounds = 20;
+    for (int round = 0; round < kRounds; ++round) {
+        auto container = engine.load(id);
+        if (!container && container.error().code == Code::not_found && round > 0) return {};
+        if (!container) return fail(container);
+        const ContainerRecord& record = container->record;
+        // Stopping what is stopped is no error.
+        if (!record.is_live() && !record.is_restarting()) return {};
+        auto stopped = stop_once(engine, record, request);
+        if (!stopped || record.restart.policy.kind == RestartPolicy::Kind::no) return stopped;
+    }
+    return fail(Code::timeout, "container '" + paths::short_id(id) + "' is still in another process's hands");
+}
 
-    auto signal = parse_signal(request.signal.empty() ? record.stop_signal : request.signal);
-    if (!signal) return fail(signal);
-    const auto timeout = request.timeout.value_or(std::chrono::seconds(record.stop_timeout_s));
-    if (auto sent = sys::pidfd_send_signal(pidfd->get(), *signal); !sent && sent.error().sys_errno != ESRCH)
-        return fail(sent, "send " + signal_name(*signal));
-    auto ended = timeout.count() < 0 ? wait_end(pidfd->get(), {}) : wait_end(pidfd->get(), timeout);
-    if (!ended) return fail(ended);
-    if (!*ended)
-        if (auto killed = kill_everything(engine, record, pidfd->get()); !killed) return killed;
-    return wait_settled(engine, id, kSettleLimit);
+Status stop_to_restart(Engine& engine, const ContainerRecord& record, const StopRequest& request) {
+    if (record.remove_after)
+        if (auto marked = mark_kept(engine, record.id); !marked) return marked;
+    auto stopped = stop(engine, record.id, request);
+    if (!stopped && record.remove_after) unmark_kept(engine, record.id);
+    return stopped;
 }
 
 Status kill(Engine& engine, const ContainerId& id, int signal) {
     auto container = engine.load(id);
     if (!container) return fail(container);
     const ContainerRecord& record = container->record;
+    if (record.is_restarting() && ends_for_good(record, signal)) return stop(engine, id, {});
+    if (record.is_restarting())
+        return fail(Code::conflict, "container '" + record.name.str() + "' is waiting to be restarted");
     auto pidfd = record.is_live() ? process::open_pidfd(record.process) : Result<UniqueFd>(UniqueFd());
+    if (!pidfd && pidfd.error().code != Code::not_found) return fail(pidfd);
+    // Its process is over and its owner has not said so yet: by a policy it would run again.
+    const bool is_between_runs = record.is_live() && record.restart.policy.kind != RestartPolicy::Kind::no;
+    if (!pidfd && is_between_runs && ends_for_good(record, signal)) return stop(engine, id, {});
     if (!pidfd || !*pidfd)
         return fail(Code::conflict, "container '" + record.name.str() + "' is not running");
+    if (record.restart.policy.kind != RestartPolicy::Kind::no && ends_for_good(record, signal))
+        if (auto marked = mark_stopped(engine, id); !marked) return marked;
     if (signal == SIGKILL) {
+        engine.note(record, "kill", {{"signal", std::to_string(signal)}});
         if (auto killed = kill_everything(engine, record, pidfd->get()); !killed) return killed;
-        return wait_settled(engine, id, kSettleLimit);
+        return await_rest(engine, id, kSettleLimit);
     }
-    return sys::pidfd_send_signal(pidfd->get(), signal);
+    auto gone = was_let_go(engine, id);
+    if (!gone) return fail(gone);
+    if (!*gone) return fail(Code::conflict, "container '" + record.name.str() + "' is still being started");
+    if (auto sent = sys::pidfd_send_signal(pidfd->get(), signal); !sent) return sent;
+    engine.note(record, "kill", {{"signal", std::to_string(signal)}});
+    return {};
 }
+
+namespace {
+
+// The end of this run, which may not be the end of the container.
+Status await_end_of_run(Engine& engine, const ContainerRecord& record) {
+    if (record.restart.policy.kind == RestartPolicy::Kind::no) return await_rest(engine, record.id, {});
+    for (;;) {
+        if (auto settled = await_rest(engine, record.id, 100ms); !settled) return settled;
+        auto now = engine.load(record.id);
+        if (!now || !now->record.is_live() || now->record.process != record.process) return {};
+    }
+}
+
+} // namespace
 
 Result<int> wait(Engine& engine, std::string_view name_or_prefix) {
     auto container = find_settled(engine, name_or_prefix);
@@ -102,9 +177,11 @@ Result<int> wait(Engine& engine, std::string_view name_or_prefix) {
     if (!container) return fail(container);
     const ContainerId id = container->record.id;
     if (container->record.is_live()) {
-        if (auto pidfd = process::open_pidfd(container->record.process))
+        auto pidfd = process::open_pidfd(container->record.process);
+        if (!pidfd && pidfd.error().code != Code::not_found) return fail(pidfd);
+        if (pidfd)
             if (auto ended = wait_end(pidfd->get(), {}); !ended) return fail(ended);
-        if (auto settled = wait_settled(engine, id, {}); !settled) return fail(settled);
+        if (auto settled = await_end_of_run(engine, container->record); !settled) return fail(settled);
     }
     auto now = engine.load(id);
     if (now) return now->record.exit_code;

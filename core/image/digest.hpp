@@ -8,7 +8,7 @@
 #include <string>
 #include <string_view>
 
-struct evp_md_ctx_st;
+struct SHA256state_st; // OpenSSL's
 
 namespace mydocker::image {
 
@@ -45,9 +45,9 @@ class Hasher {
 
   private:
     struct Free {
-        void operator()(evp_md_ctx_st* context) const;
+        void operator()(SHA256state_st* state) const;
     };
-    std::unique_ptr<evp_md_ctx_st, Free> context_;
+    std::unique_ptr<SHA256state_st, Free> state_;
     bool ok_ = false;
 };
 

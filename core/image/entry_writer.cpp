@@ -113,13 +113,13 @@ EntryWriter::EntryWriter(LayerTree& tree, Warnings& warnings)
       times_(tree),
       umask_(current_umask()) {}
 
-Status EntryWriter::write(TarReader& reader, const TarEntry& entry, const std::string& path) {
+Status EntryWriter::write(EntryData& data, const TarEntry& entry, const std::string& path) {
     if (path.empty()) return write_root(entry);
     switch (entry.type) {
     case EntryType::directory:
         return write_directory(entry, path);
     case EntryType::file:
-        return write_file(reader, entry, path);
+        return write_file(data, entry, path);
     case EntryType::symlink:
         return write_symlink(entry, path);
     case EntryType::hard_link:
@@ -196,9 +196,9 @@ Status EntryWriter::write_directory(const TarEntry& entry, const std::string& pa
     return times_.add(path, entry.mtime);
 }
 
-Status EntryWriter::copy_data(TarReader& reader, const TarEntry& entry, int fd) {
+Status EntryWriter::copy_data(EntryData& data, const TarEntry& entry, int fd) {
     for (;;) {
-        auto chunk = reader.data();
+        auto chunk = data.data();
         if (!chunk) return fail(chunk);
         if (chunk->bytes.empty()) break;
         bytes_ += chunk->bytes.size();
@@ -212,12 +212,12 @@ Status EntryWriter::copy_data(TarReader& reader, const TarEntry& entry, int fd) 
     return {};
 }
 
-Status EntryWriter::write_file(TarReader& reader, const TarEntry& entry, const std::string& path) {
+Status EntryWriter::write_file(EntryData& data, const TarEntry& entry, const std::string& path) {
     auto place = tree_.place(path, Missing::create);
     if (!place) return fail(place);
     auto fd = tree_.make_file(*place, entry.mode & ~kSpecialBits);
     if (!fd) return fail(fd);
-    if (auto copied = copy_data(reader, entry, fd->get()); !copied) return copied;
+    if (auto copied = copy_data(data, entry, fd->get()); !copied) return copied;
     if (auto done = set_owner_and_mode(fd->get(), entry, true); !done) return done;
     if (auto done = set_xattrs(entry, path, *place); !done) return done;
     if (::futimens(fd->get(), both(entry.mtime).data()) != 0) return failed("set the time of", path);

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "image/layer_tree.hpp"
-#include "image/tar_reader.hpp"
+#include "image/tar_entry.hpp"
 #include "image/unpack.hpp"
 
 #include <cstdint>
@@ -48,8 +48,8 @@ class EntryWriter {
   public:
     EntryWriter(LayerTree& tree, Warnings& warnings);
 
-    // `path`: the normalised path of the reader's current entry.
-    [[nodiscard]] Status write(TarReader& reader, const TarEntry& entry, const std::string& path);
+    // `path`: the normalised path; `data`: of the entry, if it is a file.
+    [[nodiscard]] Status write(EntryData& data, const TarEntry& entry, const std::string& path);
     // Once, after the last entry.
     [[nodiscard]] Status finish();
     [[nodiscard]] std::uint64_t bytes() const { return bytes_; }
@@ -57,11 +57,11 @@ class EntryWriter {
   private:
     [[nodiscard]] Status write_root(const TarEntry& entry);
     [[nodiscard]] Status write_directory(const TarEntry& entry, const std::string& path);
-    [[nodiscard]] Status write_file(TarReader& reader, const TarEntry& entry, const std::string& path);
+    [[nodiscard]] Status write_file(EntryData& data, const TarEntry& entry, const std::string& path);
     [[nodiscard]] Status write_symlink(const TarEntry& entry, const std::string& path);
     [[nodiscard]] Status write_node(const TarEntry& entry, const std::string& path);
     [[nodiscard]] Status write_hard_link(const TarEntry& entry, const std::string& path);
-    [[nodiscard]] Status copy_data(TarReader& reader, const TarEntry& entry, int fd);
+    [[nodiscard]] Status copy_data(EntryData& data, const TarEntry& entry, int fd);
     [[nodiscard]] Status set_owner_and_mode(int fd, const TarEntry& entry, bool is_new);
     [[nodiscard]] Status set_xattrs(const TarEntry& entry, const std::string& path, const Place& place);
 

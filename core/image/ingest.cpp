@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
+#include <functional>
 #include <unistd.h>
 
 namespace mydocker::image {
@@ -76,7 +77,10 @@ Status BlobWriter::finish_as(const Digest& expected) {
     return fail(Code::corrupt, "blob " + expected.str() + " has digest " + blob->digest.str());
 }
 
-Status Ingest::sweep(int content) {
+namespace {
+
+// Visits the sessions whose owner is gone.
+Status visit_abandoned(int content, const std::function<Status(int, const std::string&)>& visit) {
     auto ingest = files::open_at(content, kIngest, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!ingest) return ingest.error().code == Code::not_found ? Status{} : fail(ingest);
     auto entries = files::list_directory(ingest->get(), kIngest);
@@ -85,17 +89,31 @@ Status Ingest::sweep(int content) {
         auto abandoned = is_abandoned(ingest->get(), entry.name);
         if (!abandoned) return fail(abandoned);
         if (!*abandoned) continue;
-        if (auto removed = files::remove_tree(ingest->get(), entry.name); !removed) return removed;
+        if (auto visited = visit(ingest->get(), entry.name); !visited) return visited;
     }
     return {};
 }
 
+} // namespace
+
+Result<bool> Ingest::has_abandoned(int content) {
+    bool any = false;
+    auto visited = visit_abandoned(content, [&](int, const std::string&) -> Status {
+        any = true;
+        return {};
+    });
+    if (!visited) return fail(visited);
+    return any;
+}
+
+Status Ingest::sweep(int content) {
+    return visit_abandoned(
+        content, [](int ingest, const std::string& name) { return files::remove_tree(ingest, name); });
+}
+
 Result<Ingest> Ingest::begin(int content) {
-    auto store_lock = lock_content(content);
-    if (!store_lock) return fail(store_lock);
     if (::mkdirat(content, kIngest, 0700) != 0 && errno != EEXIST)
         return fail_errno(errno, "make directory 'ingest' of the image store");
-    if (auto swept = sweep(content); !swept) return fail(swept);
     auto name = random_name();
     if (!name) return fail(name);
     const std::string path = std::string(kIngest) + "/" + *name;
@@ -110,7 +128,7 @@ Result<Ingest> Ingest::begin(int content) {
 }
 
 Ingest::~Ingest() {
-    if (!directory_) return; // moved from
+    if (!directory_ || name_.empty()) return; // moved from, or left behind
     // What stays behind is swept by the next load.
     (void)files::remove_tree(content_, std::string(kIngest) + "/" + name_);
 }

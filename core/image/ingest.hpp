@@ -55,9 +55,12 @@ class BlobWriter {
 
 class Ingest {
   public:
-    // `content`: the store's directory; borrowed. Leftovers of killed loads are swept first.
+    // `content`: the store's directory; borrowed. The store's lock must be held.
     [[nodiscard]] static Result<Ingest> begin(int content);
-    // Removes directories whose owner is gone. The store's lock must be held.
+    // Whether there is a directory whose owner is gone: a change of the store was cut off. The store's
+    // lock must be held.
+    [[nodiscard]] static Result<bool> has_abandoned(int content);
+    // Removes those directories. The store's lock must be held.
     [[nodiscard]] static Status sweep(int content);
 
     Ingest(Ingest&&) noexcept = default;
@@ -79,6 +82,8 @@ class Ingest {
     // Moves a blob into the directory of the store's blobs. The store's lock must be held.
     // Absent: succeeds if the store has it.
     [[nodiscard]] Status publish(const Digest& digest, int blobs) const;
+    // Its directory stays, as if this process had been killed: the next command on images cleans up.
+    void leave_behind() { name_.clear(); }
 
   private:
     Ingest(int content, std::string name, UniqueFd directory, UniqueFd lock)

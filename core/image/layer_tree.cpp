@@ -19,7 +19,7 @@ constexpr mode_t kImplicitMode = 0755;
 constexpr std::string_view kAufsMarker = ".wh.";
 constexpr const char* kAufsOpaque = ".wh..wh..opq";
 constexpr const char* kOverlayOpaque = "trusted.overlay.opaque";
-constexpr std::uint64_t kInside = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV;
+constexpr std::uint64_t kInside = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS;
 
 std::unexpected<Error> failed(std::string_view what, std::string_view name) {
     const int error = errno;
@@ -34,6 +34,16 @@ Result<LayerTree> LayerTree::open(const std::string& staging, Whiteouts form) {
     return LayerTree(std::move(*root), form);
 }
 
+LayerTree LayerTree::in_use(UniqueFd root) {
+    LayerTree tree(std::move(root), Whiteouts::applied);
+    tree.crosses_mounts_ = true;
+    return tree;
+}
+
+std::uint64_t LayerTree::inside() const {
+    return crosses_mounts_ ? kInside : kInside | RESOLVE_NO_XDEV;
+}
+
 Result<bool> LayerTree::is_empty() const {
     auto entries = files::list_directory(root_.get(), "staging directory");
     if (!entries) return fail(entries);
@@ -41,13 +51,13 @@ Result<bool> LayerTree::is_empty() const {
 }
 
 Result<UniqueFd> LayerTree::resolve(const std::string& path) const {
-    return sys::openat2(root_.get(), path, O_PATH | O_DIRECTORY | O_CLOEXEC, kInside);
+    return sys::openat2(root_.get(), path, O_PATH | O_DIRECTORY | O_CLOEXEC, inside());
 }
 
 Result<UniqueFd> LayerTree::open_directory(std::string_view path) const {
     if (path.empty()) return files::open_at(root_.get(), ".", O_RDONLY | O_DIRECTORY);
     return sys::openat2(root_.get(), std::string(path), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
-                        kInside);
+                        inside());
 }
 
 Result<Place> LayerTree::place(std::string_view path, Missing missing) {

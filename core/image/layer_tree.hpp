@@ -3,7 +3,7 @@
 // what was there. Knows the forms of whiteouts; knows nothing of archives.
 #pragma once
 
-#include "image/tar_reader.hpp"
+#include "image/tar_entry.hpp"
 #include "mydocker/result.hpp"
 #include "mydocker/storage_driver.hpp"
 #include "mydocker/support/files.hpp"
@@ -29,6 +29,8 @@ class LayerTree {
   public:
     // Errors: as open(2).
     [[nodiscard]] static Result<LayerTree> open(const std::string& staging, Whiteouts form);
+    // A tree in use, which may have other filesystems mounted in it; there are no whiteouts in it.
+    [[nodiscard]] static LayerTree in_use(UniqueFd root);
 
     [[nodiscard]] int root() const { return root_.get(); }
     [[nodiscard]] Whiteouts form() const { return form_; }
@@ -73,6 +75,7 @@ class LayerTree {
           form_(form),
           inherits_group_(form == Whiteouts::applied) {}
 
+    [[nodiscard]] std::uint64_t inside() const; // RESOLVE_…
     [[nodiscard]] Result<UniqueFd> resolve(const std::string& path) const;
     [[nodiscard]] Result<UniqueFd> make_parents(const std::string& path);
     [[nodiscard]] Status make_parent(const std::string& path);
@@ -85,6 +88,7 @@ class LayerTree {
     UniqueFd root_;
     Whiteouts form_;
     bool inherits_group_;
+    bool crosses_mounts_ = false;
     std::uint64_t markers_ = 0; // whiteouts that stand for a name
     std::uint64_t implicit_ = 0;
     std::string parent_path_; // of parent_, the directory that the last entry went to

@@ -14,7 +14,7 @@ namespace {
 constexpr std::string_view kReservedLabels[] = {"io.mydocker.", "mydocker."};
 constexpr std::size_t kMaxItems = 100'000;
 
-std::unexpected<Error> wrong(std::string_view key, std::string_view what) {
+std::unexpected<Error> wrong_member(std::string_view key, std::string_view what) {
     return fail(Code::corrupt, "member '" + std::string(key) + "' " + std::string(what));
 }
 
@@ -57,7 +57,7 @@ class Members {
             to.push_back(name);
     }
     void complain(std::string_view key, std::string_view what) {
-        if (!error_) error_ = wrong(key, what).error();
+        if (!error_) error_ = wrong_member(key, what).error();
     }
     [[nodiscard]] const std::optional<Error>& error() const { return error_; }
 
@@ -70,10 +70,10 @@ Status read_labels(Members& members, ConfigDocument& document) {
     const json::Value* value = members.find("Labels");
     if (value == nullptr) return {};
     const json::Object* labels = value->if_object();
-    if (labels == nullptr) return wrong("Labels", "is no object");
+    if (labels == nullptr) return wrong_member("Labels", "is no object");
     for (const auto& [key, item] : *labels) {
         const std::string* text = item.if_string();
-        if (text == nullptr) return wrong("Labels", "holds something that is no text");
+        if (text == nullptr) return wrong_member("Labels", "holds something that is no text");
         const std::string& name = key;
         const bool reserved = std::ranges::any_of(
             kReservedLabels, [&](std::string_view prefix) { return name.starts_with(prefix); });
@@ -89,7 +89,7 @@ Status read_labels(Members& members, ConfigDocument& document) {
 Status read_asked(const json::Value& root, ConfigDocument& document) {
     const json::Value* asked = root.find("config");
     if (asked == nullptr || asked->is_null()) return {};
-    if (asked->if_object() == nullptr) return wrong("config", "is no object");
+    if (asked->if_object() == nullptr) return wrong_member("config", "is no object");
     Members members(*asked);
     ImageConfig& config = document.config;
     members.texts("Env", config.env);
@@ -110,7 +110,7 @@ Status read_history(const json::Value& root, ConfigDocument& document) {
     const json::Value* value = root.find("history");
     if (value == nullptr || value->is_null()) return {};
     const json::Array* list = value->if_array();
-    if (list == nullptr || list->size() > kMaxItems) return wrong("history", "is no list");
+    if (list == nullptr || list->size() > kMaxItems) return wrong_member("history", "is no list");
     std::size_t with_layer = 0;
     for (const json::Value& item : *list) {
         HistoryEntry entry;
@@ -134,13 +134,13 @@ Status read_diff_ids(const json::Value& root, ConfigDocument& document) {
     const json::Value* rootfs = root.find("rootfs");
     const json::Value* ids = rootfs != nullptr ? rootfs->find("diff_ids") : nullptr;
     const json::Array* list = ids != nullptr ? ids->if_array() : nullptr;
-    if (list == nullptr) return wrong("rootfs.diff_ids", "is no list");
+    if (list == nullptr) return wrong_member("rootfs.diff_ids", "is no list");
     if (list->size() > kMaxLayers)
         return fail(Code::invalid, "has " + std::to_string(list->size()) + " layers, more than " +
                                        std::to_string(kMaxLayers));
     for (const json::Value& item : *list) {
         const std::string* text = item.if_string();
-        if (text == nullptr) return wrong("rootfs.diff_ids", "holds something that is no text");
+        if (text == nullptr) return wrong_member("rootfs.diff_ids", "holds something that is no text");
         auto digest = Digest::parse(*text);
         if (!digest) return fail(Code::corrupt, "rootfs.diff_ids: " + digest.error().text);
         document.diff_ids.push_back(std::move(*digest));

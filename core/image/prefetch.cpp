@@ -22,7 +22,7 @@ bool PrefetchSource::start() {
     try {
         thread_ = std::thread([this] { work(); });
     } catch (const std::system_error&) {
-        // No thread to be had (EAGAIN): next() reads `inner_` itself.
+        // No thread to be had (EAGAIN), ignored: next() reads `inner_` itself.
     }
     (void)::pthread_sigmask(SIG_SETMASK, &old, nullptr); // A mask that was valid cannot fail.
     return thread_.joinable();

@@ -19,6 +19,8 @@ class PrefetchSource final : public ByteSource {
     // `inner` must outlive it, must not wait for anything but a disk, and is touched by nobody else
     // until this has given the end or an error, or is gone.
     explicit PrefetchSource(ByteSource& inner) : inner_(inner) {}
+    PrefetchSource(const PrefetchSource&) = delete;
+    PrefetchSource& operator=(const PrefetchSource&) = delete;
     // Waits for the thread; it stops after the chunk that it is at.
     ~PrefetchSource() override;
 

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <set>
 #include <unistd.h>
+#include <utility>
 
 namespace mydocker::image {
 
@@ -154,6 +155,7 @@ Result<Image> Store::find(std::string_view text) const {
 }
 
 Result<std::vector<ListedImage>> Store::list() const {
+    (void)settle(); // What a killed command left is no reason not to list.
     auto read = read_index();
     if (!read) return fail(read);
     std::vector<ListedImage> all;
@@ -179,6 +181,8 @@ Result<std::string> Store::tag(std::string_view source, const Reference& name) {
     IndexEntry named = *entry;
     named.reference = name.key();
     const std::string loser = read->index.set_reference(named);
+    auto ingest = Ingest::begin(directory_.get());
+    if (!ingest) return fail(ingest);
     if (auto written = write_index(read->index); !written) return fail(written);
     if (loser.empty()) return std::string();
     return "the image " + loser.substr(0, kShortId) + " lost the name " + name.familiar();
@@ -203,20 +207,53 @@ Result<std::string> Store::read_blob(const Digest& digest, std::uint64_t limit) 
     return text;
 }
 
-Result<std::vector<std::string>> Store::commit(const Ingest& ingest, const std::vector<NewImage>& images) {
+namespace {
+
+struct Additions {
     std::vector<Digest> blobs;
     std::vector<IndexEntry> entries; // one for each image
+};
+
+Result<Additions> additions_of(const Ingest& ingest, const std::vector<NewImage>& images) {
+    Additions additions;
+    additions.entries.reserve(images.size());
     for (const NewImage& image : images) {
         auto text = ingest.read(image.manifest, kMaxManifestBytes);
         if (!text) return fail(text);
         auto manifest = parse_manifest(*text);
+        if (!manifest) return fail(manifest);
         auto needed = blobs_of(image.manifest, *text);
-        if (!manifest || !needed) return fail(needed);
-        blobs.insert(blobs.end(), needed->begin(), needed->end());
-        entries.push_back(make_index_entry(image.manifest, text->size(), manifest->media_type,
-                                           manifest->config.digest.hex()));
+        if (!needed) return fail(needed);
+        additions.blobs.insert(additions.blobs.end(), needed->begin(), needed->end());
+        additions.entries.push_back(make_index_entry(image.manifest, text->size(), manifest->media_type,
+                                                     manifest->config.digest.hex()));
     }
-    for (const Digest& blob : blobs)
+    return additions;
+}
+
+// Gives the images their names. Returns a note for each image that lost one.
+std::vector<std::string> name_images(IndexFile& index, std::vector<IndexEntry> entries,
+                                     const std::vector<NewImage>& images) {
+    std::vector<std::string> notes;
+    for (std::size_t i = 0; i < images.size(); ++i) {
+        if (images[i].references.empty()) (void)index.set_reference(entries[i]);
+        for (const std::string& reference : images[i].references) {
+            entries[i].reference = reference;
+            const std::string loser = index.set_reference(entries[i]);
+            if (!loser.empty())
+                notes.push_back("the image " + loser.substr(0, kShortId) + " lost the name " +
+                                familiar_name(reference));
+        }
+    }
+    return notes;
+}
+
+} // namespace
+
+Result<std::vector<std::string>> Store::commit(Ingest& ingest, const std::vector<NewImage>& images) {
+    auto additions = additions_of(ingest, images);
+    if (!additions) return fail(additions);
+    for (const Digest& blob : additions->blobs)
         if (auto synced = ingest.sync(blob); !synced) return fail(synced);
 
     auto lock = lock_content(directory_.get());
@@ -226,28 +263,28 @@ Result<std::vector<std::string>> Store::commit(const Ingest& ingest, const std::
     if (!directory) return fail(directory);
     auto read = read_index();
     if (!read) return fail(read);
-    for (const Digest& blob : blobs)
-        if (auto moved = ingest.publish(blob, directory->get()); !moved) return fail(moved);
-    if (::fsync(directory->get()) != 0) return fail_errno(errno, "write 'blobs' to the disk");
+    for (const Digest& blob : additions->blobs)
+        if (auto moved = ingest.publish(blob, directory->get()); !moved)
+            return uncommitted(ingest, moved.error());
+    if (::fsync(directory->get()) != 0)
+        return uncommitted(ingest, fail_errno(errno, "write 'blobs' to the disk").error());
 
-    std::vector<std::string> notes;
-    for (std::size_t i = 0; i < images.size(); ++i) {
-        if (images[i].references.empty()) (void)read->index.set_reference(entries[i]);
-        for (const std::string& reference : images[i].references) {
-            entries[i].reference = reference;
-            const std::string loser = read->index.set_reference(entries[i]);
-            if (!loser.empty())
-                notes.push_back("the image " + loser.substr(0, kShortId) + " lost the name " +
-                                familiar_name(reference));
-        }
-    }
-    if (auto written = write_index(read->index); !written) return fail(written);
+    std::vector<std::string> notes = name_images(read->index, std::move(additions->entries), images);
+    if (auto written = write_index(read->index); !written) return uncommitted(ingest, written.error());
     return notes;
+}
+
+// What was published and is named by no image after all goes again: now, or with the next command on images.
+std::unexpected<Error> Store::uncommitted(Ingest& ingest, const Error& error) const {
+    auto now = read_index();
+    if (!now || !collect(now->index)) ingest.leave_behind();
+    return std::unexpected<Error>(error);
 }
 
 Result<RemoveReport> Store::remove(std::string_view text, Force force) {
     auto lock = lock_content(directory_.get());
     if (!lock) return fail(lock);
+    if (auto taken = take_leftovers_away(); !taken) return fail(taken);
     auto read = read_index();
     if (!read) return fail(read);
     auto manifest = resolve(read->index, text);
@@ -273,16 +310,21 @@ Result<RemoveReport> Store::remove(std::string_view text, Force force) {
         report.removed.push_back(id);
         read->index.remove_manifest(*manifest);
     }
+    auto ingest = Ingest::begin(directory_.get());
+    if (!ingest) return fail(ingest);
     if (auto written = write_index(read->index); !written) return fail(written);
     if (report.removed.empty()) return report;
     auto freed = collect(read->index);
     if (freed) report.freed = *freed;
-    if (!freed) report.notes.push_back("unused blobs stay for now: " + describe(freed.error()));
+    if (!freed) {
+        report.notes.push_back("unused blobs stay for now: " + describe(freed.error()));
+        ingest->leave_behind();
+    }
     return report;
 }
 
 // The store's lock must be held: then every blob that is wanted is named by the index.
-Result<std::uint64_t> Store::collect(const IndexFile& index) {
+Result<std::uint64_t> Store::collect(const IndexFile& index) const {
     std::set<std::string> used;
     for (const IndexEntry& entry : index.entries) {
         if (entry.manifest.empty()) continue;
@@ -313,10 +355,47 @@ Result<std::uint64_t> Store::collect(const IndexFile& index) {
 Result<std::uint64_t> Store::sweep() {
     auto lock = lock_content(directory_.get());
     if (!lock) return fail(lock);
-    if (auto swept = Ingest::sweep(directory_.get()); !swept) return fail(swept);
+    if (auto taken = take_leftovers_away(); !taken) return fail(taken);
     auto read = read_index();
     if (!read) return fail(read);
     return collect(read->index);
+}
+
+// Every change of the store is made within an ingest, so that one without an owner says that a change was
+// cut off, and that there may be blobs without an image and a half index beside the index.
+Status Store::take_leftovers_away() const {
+    auto abandoned = Ingest::has_abandoned(directory_.get());
+    if (!abandoned) return fail(abandoned);
+    if (!*abandoned) return {};
+    auto entries = files::list_directory(directory_.get(), path_);
+    if (!entries) return fail(entries);
+    for (const auto& entry : *entries)
+        if (entry.name.find(".tmp.") != std::string::npos)
+            if (auto removed = files::remove_tree(directory_.get(), entry.name); !removed) return removed;
+    auto read = read_index();
+    if (!read) return fail(read);
+    // Blobs that cannot be told from used ones stay until the damaged image is removed. What there was no
+    // memory or descriptor for, the next command can do: the mark stays for it.
+    if (auto freed = collect(read->index); !freed && freed.error().code == Code::no_space) return {};
+    return Ingest::sweep(directory_.get()); // Last: it is what says that there is something to do.
+}
+
+Status Store::settle() const {
+    // Whose owner lives is told apart under the lock only; that nothing is there needs none.
+    auto ingest = files::open_at(directory_.get(), "ingest", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!ingest) return {};
+    auto entries = files::list_directory(ingest->get(), "ingest");
+    if (!entries || entries->empty()) return {};
+    auto lock = lock_content(directory_.get());
+    if (!lock) return fail(lock);
+    return take_leftovers_away();
+}
+
+Result<Ingest> Store::begin_ingest() const {
+    auto lock = lock_content(directory_.get());
+    if (!lock) return fail(lock);
+    if (auto taken = take_leftovers_away(); !taken) return fail(taken);
+    return Ingest::begin(directory_.get());
 }
 
 } // namespace mydocker::image

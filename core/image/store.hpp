@@ -73,10 +73,10 @@ class Store {
     [[nodiscard]] Result<std::string> read_blob(const Digest& digest, std::uint64_t limit) const;
 
     // For what brings new images.
-    [[nodiscard]] Result<Ingest> begin_ingest() const { return Ingest::begin(directory_.get()); }
+    [[nodiscard]] Result<Ingest> begin_ingest() const;
     // Moves the blobs of the images in and names them: all of it or nothing.
     // Returns notes: names that other images lost.
-    [[nodiscard]] Result<std::vector<std::string>> commit(const Ingest& ingest,
+    [[nodiscard]] Result<std::vector<std::string>> commit(Ingest& ingest,
                                                           const std::vector<NewImage>& images);
 
     // Deletes what killed loads left, and blobs that no image uses. Returns the bytes freed.
@@ -94,7 +94,10 @@ class Store {
     [[nodiscard]] Result<Digest> resolve(const IndexFile& index, std::string_view text) const;
     [[nodiscard]] Result<Image> load_image(const IndexFile& index, const Digest& manifest) const;
     [[nodiscard]] Result<std::string> id_of(const IndexEntry& entry) const;
-    [[nodiscard]] Result<std::uint64_t> collect(const IndexFile& index);
+    [[nodiscard]] Result<std::uint64_t> collect(const IndexFile& index) const;
+    [[nodiscard]] std::unexpected<Error> uncommitted(Ingest& ingest, const Error& error) const;
+    [[nodiscard]] Status settle() const;
+    [[nodiscard]] Status take_leftovers_away() const;
 
     std::string path_;
     UniqueFd directory_;

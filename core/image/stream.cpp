@@ -42,6 +42,8 @@ namespace {
 class GzipCodec final : public Decompressor::Codec {
   public:
     GzipCodec() { ready_ = inflateInit2(&stream_, 15 + 16) == Z_OK; } // 16: gzip framing only
+    GzipCodec(const GzipCodec&) = delete;
+    GzipCodec& operator=(const GzipCodec&) = delete;
     ~GzipCodec() override { inflateEnd(&stream_); }
 
     [[nodiscard]] Result<Progress> step(std::string_view input, std::span<char> output) override {

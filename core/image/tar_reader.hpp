@@ -4,6 +4,7 @@
 #pragma once
 
 #include "image/stream.hpp"
+#include "image/tar_entry.hpp"
 #include "image/tar_header.hpp"
 #include "mydocker/result.hpp"
 
@@ -11,47 +12,17 @@
 #include <ctime>
 #include <optional>
 #include <string>
-#include <sys/types.h>
 #include <utility>
 #include <vector>
 
 namespace mydocker::image {
-
-enum class EntryType : std::uint32_t { file, hard_link, symlink, char_device, block_device, directory, fifo };
-
-// A part of a sparse file that holds data.
-struct Extent {
-    std::uint64_t offset = 0;
-    std::uint64_t size = 0;
-};
-
-struct TarEntry {
-    EntryType type = EntryType::file;
-    std::string path; // as the archive has it; see normalise_entry_path()
-    std::string link; // target of a hard_link or symlink
-    mode_t mode = 0;  // permission bits, setuid, setgid and sticky
-    uid_t uid = 0;
-    gid_t gid = 0;
-    std::uint64_t size = 0; // of a file, holes included
-    timespec mtime{};
-    std::uint32_t device_major = 0;
-    std::uint32_t device_minor = 0;
-    std::vector<std::pair<std::string, std::string>> xattrs;
-    std::optional<std::vector<Extent>> extents; // of a sparse file, ascending
-};
-
-// A piece of a file's data.
-struct DataChunk {
-    std::uint64_t offset = 0; // in the file
-    std::string_view bytes;   // borrowed until the next call; empty: the end
-};
 
 enum class Trailer : std::uint32_t {
     required, // the archive must end with a block of zeros, else it counts as truncated
     optional, // something else (a digest) proves that the archive is whole
 };
 
-class TarReader {
+class TarReader final : public EntryData {
   public:
     // `source` must outlive the reader, and is read to the trailer only.
     TarReader(ByteSource& source, Trailer trailer) : source_(source), trailer_(trailer) {}
@@ -62,7 +33,7 @@ class TarReader {
     [[nodiscard]] Result<const TarEntry*> next();
 
     // The next piece of the current file's data.
-    [[nodiscard]] Result<DataChunk> data();
+    [[nodiscard]] Result<DataChunk> data() override;
 
     // Bytes of the uncompressed archive read so far.
     [[nodiscard]] std::uint64_t position() const { return position_; }

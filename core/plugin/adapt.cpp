@@ -76,7 +76,7 @@ void HostView::log(void* ctx, std::uint32_t level, md_str text) {
             if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
         self.log_(known, line);
     } catch (const std::exception&) {
-        // Nothing may leave towards the plugin, and a diagnostic that cannot be written is lost.
+        // Nothing may leave towards the plugin: ignored, and a diagnostic that cannot be written is lost.
     }
 }
 
@@ -121,7 +121,7 @@ Instance::~Instance() {
 Error Instance::worded(const char* name, Error error) const {
     const std::string& label = host_->label();
     const bool faulty = error.code == Code::plugin_fault || error.text.empty();
-    std::string text =
+    const std::string text =
         error.text.starts_with(label + ": ") ? error.text.substr(label.size() + 2) : std::move(error.text);
     const std::string call = faulty ? std::string(name) : std::string();
     error.text = label;

@@ -35,6 +35,7 @@ class HostView {
     HostView(std::string label, OpenRequest request, DiagnosticFn log);
     HostView(const HostView&) = delete;
     HostView& operator=(const HostView&) = delete;
+    ~HostView() = default;
 
     [[nodiscard]] const md_host& wire() const { return host_; }
     [[nodiscard]] const std::string& label() const { return label_; }

@@ -17,6 +17,7 @@ class WireResources {
     }
     WireResources(const WireResources&) = delete;
     WireResources& operator=(const WireResources&) = delete;
+    ~WireResources() = default;
 
     [[nodiscard]] const md_resources* get() const { return &wire_; }
 

@@ -32,6 +32,7 @@ class WireInfo {
     }
     WireInfo(const WireInfo&) = delete;
     WireInfo& operator=(const WireInfo&) = delete;
+    ~WireInfo() = default;
 
     [[nodiscard]] const md_stream_info* get() const { return &wire_; }
 
@@ -50,6 +51,8 @@ struct Sink {
 class WireStream final : public LogSink::Stream {
   public:
     WireStream(std::shared_ptr<const Sink> sink, void* handle) : sink_(std::move(sink)), handle_(handle) {}
+    WireStream(const WireStream&) = delete;
+    WireStream& operator=(const WireStream&) = delete;
     ~WireStream() override {
         if (open_) (void)close(); // Whoever drops a stream does not want to hear how it ended.
     }

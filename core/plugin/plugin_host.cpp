@@ -76,7 +76,7 @@ Result<std::vector<FoundFile>> scan(const std::vector<std::string>& directories)
 // The loader's own words out of what Boost.DLL throws, made plain.
 std::string loader_words(std::string_view thrown) {
     constexpr std::string_view kBefore = "dlerror system message: ";
-    constexpr std::string_view kMissing = ": cannot open shared object file";
+    constexpr std::string_view kMissing = ": cannot open shared object file: No such file or directory";
     constexpr std::string_view kUndefined = "undefined symbol: ";
     if (const auto at = thrown.find(kBefore); at != std::string_view::npos) {
         thrown.remove_prefix(at + kBefore.size());

@@ -2,6 +2,7 @@
 #include "runtime/init.hpp"
 
 #include "base/sys.hpp"
+#include "runtime/init_diagnose.hpp"
 #include "runtime/init_stages.hpp"
 
 #include <string>
@@ -29,7 +30,8 @@ Result<std::string> read_orders() {
 Status ready(Init& init) {
     const int terminal = init.terminal_master.get();
     const auto fds = terminal >= 0 ? std::span<const int>(&terminal, 1) : std::span<const int>();
-    auto sent = sys::send_with_fds(init.channel, protocol::encode(protocol::MessageKind::ready), fds);
+    auto sent = sys::send_with_fds(init.channel,
+                                   protocol::encode(protocol::MessageKind::ready, init.take_trace()), fds);
     if (!sent) return fail(sent);
     init.terminal_master.reset();
     auto packet = sys::receive_with_fds(init.channel, protocol::kMessageLimit);
@@ -47,9 +49,8 @@ struct Stage {
     int exit_code = 125; // of a failure
 };
 
-constexpr int kCannotBeInvoked = 126; // What is wrong then is the user's own: said without our stage.
-
 constexpr Stage kStages[] = {
+    {"refuse to be traced", refuse_tracing}, // before anything else is done among strangers
     {"map ids", await_mappings},
     {"join the cgroups", join_cgroups}, // while single-threaded, and before the namespace that hides them
     {"join the namespaces", join_namespaces},
@@ -77,6 +78,14 @@ constexpr Stage kStages[] = {
 
 } // namespace
 
+std::string Init::take_trace() {
+    if (!trace) return {};
+    constexpr std::size_t kMost = protocol::kMessageLimit / 2;
+    std::string bytes = trace::encode(trace->spans(), kMost);
+    trace->forget();
+    return bytes;
+}
+
 Status take_orders(Init& init) {
     auto bytes = read_orders();
     if (!bytes) return fail(bytes);
@@ -85,17 +94,22 @@ Status take_orders(Init& init) {
     auto plan = decode(orders->plan);
     if (!plan) return fail(plan);
     init.plan = std::move(*plan);
+    if (init.plan.trace) init.trace.emplace("init");
     int next = protocol::kFirstExtraFd;
     for (std::uint32_t i = 0; i < orders->cgroup_joins; ++i)
         init.cgroup_joins.push_back(next++);
     for (const std::uint32_t kind : orders->joined)
         init.joined.push_back({static_cast<NamespaceKind>(kind), next++});
+    if (orders->target != 0) init.target = next++;
     return {};
 }
 
 InitFailure run(Init& init) {
     for (const Stage& stage : kStages) {
-        auto done = stage.run(init);
+        const auto done = [&] {
+            const trace::Scope scope(init.recorder(), stage.name);
+            return stage.run(init);
+        }();
         if (done) continue;
         Error error = done.error();
         if (stage.exit_code != kCannotBeInvoked) error.text = std::string(stage.name) + ": " + error.text;

@@ -3,6 +3,7 @@
 // No exceptions, iostream, locale, or name services: a container's root may hold anything.
 #pragma once
 
+#include "base/trace.hpp"
 #include "mydocker/result.hpp"
 #include "mydocker/support/files.hpp"
 #include "runtime/plan.hpp"
@@ -33,6 +34,7 @@ struct Init {
     int channel = protocol::kChannelFd;
     std::vector<int> cgroup_joins;
     std::vector<Joined> joined;
+    int target = -1; // a pidfd, whose process's namespaces are joined at once; -1: there is none
 
     // Mounts in the order of rootfs, then mounts: detached until attached; then the attached one.
     std::vector<UniqueFd> mounts;
@@ -41,10 +43,16 @@ struct Init {
     UniqueFd procfs;       // of our own making when the plan has none
     UniqueFd terminal_master;
     UniqueFd terminal;
+    UniqueFd watch; // the listener, until it is with the parent
     Identity identity;
 
     // Of a failure, when it is not the stage's usual one.
     std::optional<int> exit_code;
+
+    std::optional<trace::Recorder> trace; // sent with `ready` and `executing`
+    [[nodiscard]] trace::Recorder* recorder() { return trace ? &*trace : nullptr; }
+    // What was noted and not sent yet.
+    [[nodiscard]] std::string take_trace();
 };
 
 // Reads the orders that the parent left on kOrdersFd. Errors: not_found when there are none: somebody

@@ -1,4 +1,4 @@
-// /dev, the terminal, and what is hidden or made read-only. All of it inside the container's root, after
+// /dev, and what is hidden or made read-only. All of it inside the container's root, after
 // the host's is out of reach.
 #include "runtime/init_stages.hpp"
 
@@ -15,7 +15,7 @@
 namespace mydocker::runtime::init {
 namespace {
 
-constexpr std::uint64_t kPlain = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
+constexpr std::uint64_t kPlainLookup = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
 
 struct Parent {
     UniqueFd directory;
@@ -31,7 +31,7 @@ class Directories {
     Result<int> open(const std::string& path) {
         const std::string above = path.substr(0, path.find_last_of('/'));
         if (directory_ && above == path_) return directory_.get();
-        auto opened = above.empty() ? sys::openat2(root_, ".", O_PATH | O_DIRECTORY, kPlain)
+        auto opened = above.empty() ? sys::openat2(root_, ".", O_PATH | O_DIRECTORY, kPlainLookup)
                                     : open_target(root_, above, TargetKind::directory,
                                                   above == "/dev" ? Links::refuse : Links::follow);
         if (!opened) return fail(opened);
@@ -73,62 +73,34 @@ Status make_link(Directories& directories, const PlannedLink& link) {
     return made;
 }
 
-// The devpts mount of the plan, by the descriptor we made it with.
-Result<int> devpts(const Init& init) {
-    const std::size_t first = init.plan.rootfs.size();
-    for (std::size_t i = 0; i < init.plan.mounts.size(); ++i)
-        if (init.plan.mounts[i].mount.type == "devpts") return init.mounts[first + i].get();
-    return fail(Code::invalid, "there is no devpts mount");
-}
-
-// Bound from the open descriptor: nothing that the image has at /dev/pts or /dev/console is looked up.
-Status bind_console(const Init& init) {
-    auto tree = sys::open_tree(init.terminal.get(), "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
-    if (!tree) return fail(tree);
-    auto console = open_target(init.root.get(), "/dev/console", TargetKind::file, Links::refuse);
-    if (!console) return fail(console);
-    return attach(tree->get(), console->get(), "/dev/console");
-}
-
-constexpr unsigned kPtySlaveMajor = 136; // to 143; Documentation/admin-guide/devices.txt
-constexpr unsigned kPtySlaveMajors = 8;
-
-Status check_terminal(int terminal) {
-    auto status = sys::fstat(terminal);
-    if (!status) return fail(status);
-    const unsigned number = major(status->st_rdev);
-    if (S_ISCHR(status->st_mode) && number >= kPtySlaveMajor && number < kPtySlaveMajor + kPtySlaveMajors)
-        return {};
-    return fail(Code::internal, "what should be a terminal is not");
-}
-
 // Hides paths: a file behind the null device, a directory behind one empty read-only tmpfs.
 class Masks {
   public:
     explicit Masks(const Init& init) : init_(init) {}
 
     Status hide(const std::string& path) {
-        auto covered = cover_with_null(path);
-        // EINVAL: a file does not go on a directory.
-        if (!covered && covered.error().sys_errno == EINVAL) covered = cover_with_directory(path);
-        if (covered) return {};
-        // What is not there needs no hiding.
-        const int error = covered.error().sys_errno;
+        // Links are followed as the mount does it. What is not there needs no hiding.
+        auto there = sys::openat2(init_.root.get(), path, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+        const int error = there ? 0 : there.error().sys_errno;
         if (error == ENOENT || error == ENOTDIR) return {};
-        return fail(covered, "hide '" + path + "'");
+        if (!there) return fail(there, "hide '" + path + "'");
+        auto status = sys::fstat(there->get());
+        if (!status) return fail(status, "hide '" + path + "'");
+        auto covered =
+            S_ISDIR(status->st_mode) ? cover_with_directory(there->get()) : cover_with_null(there->get());
+        if (!covered) return fail(covered, "hide '" + path + "'");
+        return {};
     }
 
   private:
-    // By the path inside the root; a link there stays inside the root.
-    [[nodiscard]] Status cover(int mount, const std::string& path) const {
-        return sys::move_mount(mount, "", init_.root.get(), path.substr(1),
-                               MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS);
+    [[nodiscard]] static Status cover(int mount, int target) {
+        return sys::move_mount(mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
     }
 
     // The null device that we made, checked to be one: an image could not put another in its place, but
     // nothing is hidden behind what is not null.
     Status open_null() {
-        auto null = sys::openat2(init_.root.get(), "dev/null", O_PATH, kPlain);
+        auto null = sys::openat2(init_.root.get(), "dev/null", O_PATH, kPlainLookup);
         if (!null) return fail(null);
         auto status = sys::fstat(null->get());
         if (!status) return fail(status);
@@ -138,19 +110,14 @@ class Masks {
         return {};
     }
 
-    Status cover_with_null(const std::string& path) {
+    // Each clone is attached at once: one left over would be waited for when it is closed.
+    Status cover_with_null(int target) {
         if (!null_) {
             if (auto opened = open_null(); !opened) return opened;
         }
-        // A clone that found no place serves for the next path.
-        if (!clone_) {
-            auto clone = sys::open_tree(null_.get(), "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
-            if (!clone) return fail(clone);
-            clone_ = std::move(*clone);
-        }
-        auto covered = cover(clone_.get(), path);
-        if (covered) clone_.reset();
-        return covered;
+        auto clone = sys::open_tree(null_.get(), "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+        if (!clone) return fail(clone);
+        return cover(clone->get(), target);
     }
 
     Status make_empty() {
@@ -167,24 +134,23 @@ class Masks {
         return {};
     }
 
-    Status cover_with_directory(const std::string& path) {
+    Status cover_with_directory(int target) {
         if (!empty_) {
             if (auto made = make_empty(); !made) return made;
         }
         // Before Linux 6.15 only an attached mount can be cloned: the first one attached is the model.
         if (!empty_attached_) {
-            auto covered = cover(empty_.get(), path);
+            auto covered = cover(empty_.get(), target);
             empty_attached_ = covered.has_value();
             return covered;
         }
         auto clone = sys::open_tree(empty_.get(), "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
         if (!clone) return fail(clone);
-        return cover(clone->get(), path);
+        return cover(clone->get(), target);
     }
 
     const Init& init_;
     UniqueFd null_;
-    UniqueFd clone_;
     UniqueFd empty_;
     bool empty_attached_ = false;
 };
@@ -240,28 +206,6 @@ Status make_devices(Init& init) {
     for (const PlannedLink& link : init.plan.links)
         if (auto made = make_link(directories, link); !made) return fail(made, "'" + link.path + "'");
     return {};
-}
-
-Status open_terminal(Init& init) {
-    if (!init.plan.terminal) return {};
-    auto directory = devpts(init);
-    if (!directory) return fail(directory);
-    auto master = sys::openat(*directory, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW);
-    if (!master) return fail(master);
-    auto terminal = sys::open_pty_peer(master->get());
-    if (!terminal) return fail(terminal);
-    if (auto sane = check_terminal(terminal->get()); !sane) return sane;
-    init.terminal_master = std::move(*master);
-    init.terminal = std::move(*terminal);
-    const ConsoleSize size = init.plan.console_size;
-    if (size.rows != 0 || size.columns != 0) {
-        auto set = sys::set_window_size(init.terminal.get(), winsize{size.rows, size.columns, 0, 0});
-        if (!set) return set;
-    }
-    if (auto bound = bind_console(init); !bound) return fail(bound, "'/dev/console'");
-    for (int stream = 0; stream < 3; ++stream)
-        if (auto moved = sys::dup2(init.terminal.get(), stream); !moved) return moved;
-    return sys::set_controlling_terminal(0);
 }
 
 Status hide_paths(Init& init) {

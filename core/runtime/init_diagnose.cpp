@@ -17,9 +17,6 @@
 namespace mydocker::runtime::init {
 namespace {
 
-constexpr int kCannotBeInvoked = 126;
-constexpr int kNotFound = 127;
-
 // A name out of a file, fit for a message: control characters as ^M.
 std::string visible(std::string_view text) {
     constexpr std::size_t kLongest = 256;
@@ -108,7 +105,7 @@ void read_segments(const Head& head, Elf& elf) {
         if (segment.p_type != PT_INTERP || segment.p_filesz == 0 || segment.p_filesz > PATH_MAX) continue;
         std::string loader(segment.p_filesz, '\0');
         count = sys::pread(head.fd.get(), loader, static_cast<off_t>(segment.p_offset));
-        if (count && *count == loader.size()) elf.loader = loader.c_str(); // Without the NUL.
+        if (count && *count == loader.size()) elf.loader = loader.substr(0, loader.find('\0'));
         return;
     }
 }

@@ -9,9 +9,13 @@
 
 namespace mydocker::runtime::init {
 
+// What is wrong is the user's own, and said without our stage. As the shells have it.
+inline constexpr int kCannotBeInvoked = 126;
+inline constexpr int kNotFound = 127;
+
 struct Diagnosis {
     Error error;
-    int exit_code = 126; // 127 when something is not there
+    int exit_code = kCannotBeInvoked; // kNotFound when something is not there
 };
 
 // `error`: what execve(2) said of `path`. `command_bytes`: size of arguments and environment.

@@ -7,12 +7,12 @@
 #include <algorithm>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <span>
 #include <string_view>
 
 namespace mydocker::runtime::init {
 namespace {
 
-constexpr int kNotFound = 127;
 constexpr std::string_view kDefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 // What execve(2) wants, made while memory may still be had.
@@ -55,69 +55,79 @@ Command make_command(Init& init) {
     return command;
 }
 
-// A name without "/" stands for the first executable of that name in the container's PATH.
+// A name without "/" stands for the first executable of that name in the container's PATH. What is there is
+// looked up before the filter is loaded: below it nothing is done but execve(2), which every filter that is
+// of any use allows.
 class Search {
   public:
-    Search(Init& init, Command& command) : init_(init), command_(command) {}
+    Search(Init& init, Command& command) : command_(command), name_(init.plan.args.front()) {
+        path_ = has_variable(init.plan.env, "PATH") ? variable(init.plan.env, "PATH") : kDefaultPath;
+        if (name_.find('/') != std::string::npos)
+            candidates_.push_back(name_);
+        else if (!name_.empty())
+            list_candidates(path_);
+    }
 
     Diagnosis run() {
-        const std::string& name = init_.plan.args.front();
-        if (name.find('/') != std::string::npos) return diagnose(name, try_one(name), command_.bytes);
-        if (name.empty()) return {Error{Code::not_found, 0, "the command's name is empty"}, kNotFound};
-        std::string_view path = variable(init_.plan.env, "PATH");
-        if (!has_variable(init_.plan.env, "PATH")) path = kDefaultPath;
-        if (auto found = walk(path, name)) return std::move(*found);
-        return {Error{Code::not_found, 0, "'" + name + "' is not found in PATH=" + std::string(path)},
+        if (name_.empty()) return {Error{Code::not_found, 0, "the command's name is empty"}, kNotFound};
+        std::string denied;
+        for (const std::string& candidate : candidates_) {
+            const int error = sys::execve(candidate, command_.argv.data(), command_.envp.data()).sys_errno;
+            const bool is_last = &candidate == &candidates_.back();
+            if (error != EACCES || (is_last && denied.empty()))
+                return diagnose(candidate, error, command_.bytes);
+            if (denied.empty()) denied = candidate;
+        }
+        if (!denied.empty()) return diagnose(denied, EACCES, command_.bytes);
+        return {Error{Code::not_found, 0, "'" + name_ + "' is not found in PATH=" + std::string(path_)},
                 kNotFound};
     }
 
   private:
-    int try_one(const std::string& path) {
-        return sys::execveat(AT_FDCWD, path, command_.argv.data(), command_.envp.data(), 0).sys_errno;
-    }
-
-    std::optional<Diagnosis> walk(std::string_view path, const std::string& name) {
-        std::string denied;
+    void list_candidates(std::string_view path) {
         for (bool more = true; more;) {
             const auto colon = path.find(':');
             more = colon != std::string_view::npos;
             const std::string directory(path.substr(0, colon));
             if (more) path.remove_prefix(colon + 1);
-            const std::string candidate = (directory.empty() ? "." : directory) + "/" + name;
-            const int error = try_one(candidate);
-            if (error == EACCES && denied.empty()) denied = candidate;
-            if (error == EACCES || error == ENOTDIR) continue;
-            // It is there, and it is something else that is not?
-            if (error == ENOENT && !sys::fstatat(AT_FDCWD, candidate, 0)) continue;
-            return diagnose(candidate, error, command_.bytes);
+            std::string candidate = (directory.empty() ? "." : directory) + "/" + name_;
+            auto found = sys::fstatat(AT_FDCWD, candidate, 0);
+            // What may not be looked at may be what is meant: executing it says so.
+            if (found || (found.error().sys_errno != ENOENT && found.error().sys_errno != ENOTDIR))
+                candidates_.push_back(std::move(candidate));
         }
-        if (denied.empty()) return std::nullopt;
-        return diagnose(denied, EACCES, command_.bytes);
     }
 
-    Init& init_;
     Command& command_;
+    const std::string& name_;
+    std::string_view path_;
+    std::vector<std::string> candidates_;
 };
 
 InitFailure failure(const char* stage, const Error& error) {
-    return {stage, error, 125};
+    return {stage, {error.code, error.sys_errno, std::string(stage) + ": " + error.text}, 125};
 }
 
 } // namespace
 
 InitFailure execute(Init& init) {
     Command command = make_command(init);
+    Search search(init, command);
     // The channel among them: its end tells the parent that the command runs.
     if (auto done = sys::close_range(3, ~0U, CLOSE_RANGE_CLOEXEC); !done)
         return failure("close descriptors", done.error());
     // Also how it is found out that the parent died before the parent-death signal was set.
-    auto announced = sys::send_with_fds(init.channel, protocol::encode(protocol::MessageKind::executing), {});
+    const int watch = init.watch.get();
+    const auto fds = watch >= 0 ? std::span<const int>(&watch, 1) : std::span<const int>();
+    auto announced = sys::send_with_fds(
+        init.channel, protocol::encode(protocol::MessageKind::executing, init.take_trace()), fds);
     if (!announced) return failure("announce the command", announced.error());
     if (init.plan.no_new_privileges && !init.plan.seccomp.empty()) {
-        if (auto loaded = sys::seccomp_load(init.plan.seccomp, 0); !loaded)
+        if (auto loaded = sys::seccomp_load(init.plan.seccomp, init.plan.seccomp_flags); !loaded)
             return failure("load the system call filter", loaded.error());
     }
-    Diagnosis diagnosis = Search(init, command).run();
+    if (auto split = split_off(init); !split) return failure("start the command", split.error());
+    Diagnosis diagnosis = search.run();
     return {"execve", std::move(diagnosis.error), diagnosis.exit_code};
 }
 

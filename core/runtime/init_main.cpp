@@ -63,7 +63,9 @@ int main() {
         return 1;
     }
     const mydocker::runtime::InitFailure failure =
-        taken ? init::run(state) : mydocker::runtime::InitFailure{"read the orders", taken.error(), 125};
+        taken ? init::run(state)
+              : mydocker::runtime::InitFailure{"read the orders",
+                                               mydocker::fail(taken, "read the orders").error(), 125};
     // By write(2): the container's filter may be in force. If nobody listens, nobody needs to know.
     (void)mydocker::sys::write(protocol::kChannelFd, protocol::encode(failure));
     ::_exit(failure.exit_code);

@@ -9,6 +9,7 @@
 #include <linux/openat2.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 
 namespace mydocker::runtime::init {
 namespace {
@@ -74,7 +75,23 @@ Status become_root_of_namespace() {
     return {};
 }
 
+// One call enters all of them or none: no order can leave one out, and no path is looked up.
+Status join_target(Init& init) {
+    int types = 0;
+    for (const NamespaceKind kind : init.plan.join)
+        types |= setns_type(kind);
+    if (auto done = sys::setns(init.target, types); !done) return fail(done, "those of the container");
+    if ((types & CLONE_NEWUSER) == 0) return {};
+    return become_root_of_namespace();
+}
+
 } // namespace
+
+// Who may trace a process, or open what is in its /proc directory, could make it act with our privilege.
+Status refuse_tracing(Init& init) {
+    if (std::ranges::find(init.plan.join, NamespaceKind::pid) == init.plan.join.end()) return {};
+    return sys::prctl(PR_SET_DUMPABLE, 0); // The exec of the command takes it back.
+}
 
 Status receive_prepared(Init& init) {
     if (init.prepared) return {};
@@ -119,6 +136,7 @@ Status join_cgroups(Init& init) {
 
 // The user namespace first: it gives the right to enter those that it owns.
 Status join_namespaces(Init& init) {
+    if (init.target >= 0) return join_target(init);
     for (const Joined& joined : init.joined)
         if (joined.kind == NamespaceKind::user) {
             if (auto done = join(joined); !done) return done;

@@ -9,6 +9,7 @@
 #include <linux/openat2.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <utility>
 
 namespace mydocker::runtime::init {
 namespace {
@@ -48,14 +49,22 @@ Status set_ids(const Identity& identity) {
     return {};
 }
 
+// Below a filter that listens already it cannot be, nor when the kernel is short of something: then the
+// kernel's own rule stands, which costs the user no safety.
+void watch(Init& init) {
+    if (init.plan.watch.empty()) return;
+    if (auto listener = sys::seccomp_listen(init.plan.watch)) init.watch = std::move(*listener);
+}
+
 // Without no_new_privileges only CAP_SYS_ADMIN may load a filter: before it is given up.
-Status load_filter_as_admin(const Init& init) {
+Status load_filter_as_admin(Init& init) {
     if (init.plan.no_new_privileges || init.plan.seccomp.empty()) return {};
     auto sets = sys::capget();
     if (!sets) return fail(sets);
     sets->effective = sets->permitted;
     if (auto set = sys::capset(*sets); !set) return set;
-    return sys::seccomp_load(init.plan.seccomp, 0);
+    watch(init);
+    return sys::seccomp_load(init.plan.seccomp, init.plan.seccomp_flags);
 }
 
 Status set_capabilities(PlannedCapabilities wanted, std::uint32_t uid) {
@@ -109,6 +118,7 @@ Status drop_privilege(Init& init) {
     if (auto done = set_capabilities(init.plan.capabilities, init.identity.uid); !done) return done;
     if (init.plan.no_new_privileges) {
         if (auto done = sys::prctl(PR_SET_NO_NEW_PRIVS, 1); !done) return fail(done, "no_new_privileges");
+        watch(init);
     }
     // A change of ids clears it. Whether the parent died before is found out by the next message to it.
     return sys::prctl(PR_SET_PDEATHSIG, init.plan.die_with_monitor ? SIGKILL : 0);

@@ -59,6 +59,36 @@ Status refuse_proc(const PlannedMount& planned, int target) {
     return fail(Code::invalid, "refusing to mount over /proc: '" + planned.mount.target + "' leads there");
 }
 
+std::string_view above(std::string_view path) {
+    return path.substr(0, path.find_last_of('/'));
+}
+
+// The tmpfs of our own that the target of mount `index` lies on directly, by its descriptor; -1: it lies
+// elsewhere. Nothing can be in the way there, no link and no file, so the target needs no careful walk.
+int own_tmpfs_below(const Init& init, std::size_t index) {
+    const std::vector<PlannedMount>& mounts = init.plan.mounts;
+    const std::string_view place = above(mounts[index].mount.target);
+    for (std::size_t i = index; i-- > 0;) {
+        const std::string_view target = mounts[i].mount.target;
+        if (target == place) {
+            const bool ours = mounts[i].maker == MountMaker::init && mounts[i].mount.type == "tmpfs";
+            return ours ? init.mounts[init.plan.rootfs.size() + i].get() : -1;
+        }
+        // What is attached later over a directory above hides it.
+        if (place.starts_with(target) && place[target.size()] == '/') return -1;
+    }
+    return -1;
+}
+
+// Errors: exists when the name is taken after all.
+Status attach_on_tmpfs(int tmpfs, const PlannedMount& planned, int mount) {
+    const std::string name(planned.mount.target.substr(planned.mount.target.find_last_of('/') + 1));
+    if (auto made = sys::mkdirat(tmpfs, name, 0755); !made) return made;
+    auto target = sys::openat(tmpfs, name, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    if (!target) return fail(target, "mount on '" + planned.mount.target + "'");
+    return attach(mount, target->get(), planned.mount.target);
+}
+
 Status attach_at(int root, const PlannedMount& planned, int mount) {
     auto target = place_for(root, planned, mount);
     if (!target) return fail(target, "mount on '" + planned.mount.target + "'");
@@ -128,9 +158,19 @@ Status attach_mounts(Init& init) {
     for (std::size_t i = 1; i < first; ++i)
         if (auto done = attach_at(init.root.get(), init.plan.rootfs[i], init.mounts[i].get()); !done)
             return done;
-    for (std::size_t i = 0; i < init.plan.mounts.size(); ++i)
-        if (auto done = attach_at(init.root.get(), init.plan.mounts[i], init.mounts[first + i].get()); !done)
-            return done;
+    for (std::size_t i = 0; i < init.plan.mounts.size(); ++i) {
+        const PlannedMount& planned = init.plan.mounts[i];
+        const int mount = init.mounts[first + i].get();
+        // A filesystem's root is a directory; what is bound may be a file.
+        const int tmpfs = planned.maker == MountMaker::init ? own_tmpfs_below(init, i) : -1;
+        if (tmpfs >= 0) {
+            auto done = attach_on_tmpfs(tmpfs, planned, mount);
+            if (done) continue;
+            if (done.error().code != Code::exists)
+                return fail(done, "mount on '" + planned.mount.target + "'");
+        }
+        if (auto done = attach_at(init.root.get(), planned, mount); !done) return done;
+    }
     return {};
 }
 

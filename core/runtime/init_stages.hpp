@@ -8,6 +8,7 @@
 namespace mydocker::runtime::init {
 
 // --- init_namespaces.cpp ---
+[[nodiscard]] Status refuse_tracing(Init& init); // by those who are in a joined pid namespace already
 [[nodiscard]] Status await_mappings(Init& init); // of a new user namespace; becomes its root
 [[nodiscard]] Status join_cgroups(Init& init);
 [[nodiscard]] Status join_namespaces(Init& init);
@@ -31,8 +32,10 @@ namespace mydocker::runtime::init {
 
 // --- init_devices.cpp ---
 [[nodiscard]] Status make_devices(Init& init);
-[[nodiscard]] Status open_terminal(Init& init);
 [[nodiscard]] Status hide_paths(Init& init);
+
+// --- init_terminal.cpp ---
+[[nodiscard]] Status open_terminal(Init& init);
 
 // --- init_user.cpp ---
 [[nodiscard]] Status find_user(Init& init);
@@ -42,6 +45,11 @@ namespace mydocker::runtime::init {
 [[nodiscard]] Status adopt_streams(Init& init); // the streams belong to the user; umask
 [[nodiscard]] Status drop_privilege(Init& init);
 [[nodiscard]] Status enter_cwd(Init& init);
+
+// --- init_reaper.cpp ---
+// With a reaper: returns in the child that is to become the command; process 1 itself never comes back. The
+// filter is in force already: whoever traces process 1 from inside gets no further than by tracing another.
+[[nodiscard]] Status split_off(Init& init);
 
 // --- init_exec.cpp ---
 // Announces it, loads the filter, executes. Returns only on failure.

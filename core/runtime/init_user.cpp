@@ -191,6 +191,11 @@ Result<Identity> look_up(int root, const PlannedUser& user) {
     }
     for (const std::uint32_t gid : user.additional_gids)
         add_group(identity.groups, gid);
+    for (const std::string& name : user.additional_groups) {
+        auto gid = find_group(root, name);
+        if (!gid) return fail(gid);
+        add_group(identity.groups, *gid);
+    }
     return identity;
 }
 

@@ -8,9 +8,12 @@
 #include <csignal>
 #include <fcntl.h>
 #include <linux/memfd.h>
+#include <optional>
+#include <sched.h>
 #include <span>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <utility>
 
@@ -40,6 +43,7 @@ Result<UniqueFd> open_executable(const std::string& path) {
 }
 
 Status check_joins(const LaunchPlan& plan, const LaunchInput& input) {
+    if (input.target >= 0 && input.joined.empty()) return {};
     const auto given = [&](NamespaceKind kind) {
         return std::ranges::any_of(input.joined, [kind](const auto& joined) { return joined.kind == kind; });
     };
@@ -54,6 +58,7 @@ Result<UniqueFd> write_orders(const LaunchPlan& plan, const LaunchInput& input) 
     for (const JoinedNamespace& joined : input.joined)
         if (joined.kind != NamespaceKind::pid)
             orders.joined.push_back(static_cast<std::uint32_t>(joined.kind));
+    orders.target = input.target >= 0 ? 1 : 0;
     orders.plan = encode(plan);
     auto memory = sys::memfd_create("mydocker-orders", 0);
     if (!memory) return memory;
@@ -71,6 +76,7 @@ process::SpawnRequest spawn_request(const LaunchPlan& plan, const LaunchInput& i
     request.fds.insert(request.fds.end(), input.cgroup_joins.begin(), input.cgroup_joins.end());
     for (const JoinedNamespace& joined : input.joined)
         if (joined.kind != NamespaceKind::pid) request.fds.push_back(joined.fd);
+    if (input.target >= 0) request.fds.push_back(input.target);
     request.clone_flags = plan.clone_flags & ~protocol::kMadeByInit;
     request.cgroup_fd = input.cgroup_directory;
     request.new_session = true;
@@ -79,16 +85,26 @@ process::SpawnRequest spawn_request(const LaunchPlan& plan, const LaunchInput& i
     return request;
 }
 
-// A pid namespace is entered by children only: the parent names it for its next child, and takes its own
-// back.
-Result<process::Child> spawn_in(const process::SpawnRequest& request, const LaunchInput& input) {
+// What leads into the pid namespace to join; -1: none is joined.
+int pid_namespace(const LaunchInput& input) {
+    if (input.target >= 0) return input.target;
     const auto joined = std::ranges::find(input.joined, NamespaceKind::pid, &JoinedNamespace::kind);
-    if (joined == input.joined.end()) return process::spawn(request);
+    return joined == input.joined.end() ? -1 : joined->fd;
+}
+
+// A pid namespace is entered by children only: the parent names it for its next child, and takes its own
+// back. Until its exec the child shares our memory, and is seen by those who are in there already: they may
+// not look into it.
+Result<process::Child> spawn_in(const process::SpawnRequest& request, const LaunchInput& input) {
+    const int space = pid_namespace(input);
+    if (space < 0) return process::spawn(request);
     auto own = sys::openat(AT_FDCWD, "/proc/self/ns/pid", O_RDONLY);
     if (!own) return fail(own);
-    if (auto entered = sys::setns(joined->fd, CLONE_NEWPID); !entered)
+    if (auto hidden = sys::prctl(PR_SET_DUMPABLE, 0); !hidden) return fail(hidden);
+    if (auto entered = sys::setns(space, CLONE_NEWPID); !entered)
         return fail(entered, "join the pid namespace");
     auto child = process::spawn(request);
+    if (auto shown = sys::prctl(PR_SET_DUMPABLE, 1); !shown && child) return fail(shown);
     if (auto back = sys::setns(own->get(), CLONE_NEWPID); !back && child) return fail(back);
     return child;
 }
@@ -117,13 +133,30 @@ struct Prepared {
     std::vector<UniqueFd> mounts;
 };
 
-Result<Prepared> make_mounts(const LaunchPlan& plan) {
+// Kinds of namespaces, as words.
+std::string namespace_words(std::uint64_t flags) {
+    constexpr std::pair<std::uint64_t, const char*> kWords[] = {
+        {CLONE_NEWUSER, "user"}, {CLONE_NEWNS, "mount"}, {CLONE_NEWPID, "pid"},
+        {CLONE_NEWIPC, "ipc"},   {CLONE_NEWUTS, "uts"},  {CLONE_NEWNET, "network"}};
+    std::string words;
+    for (const auto& [flag, word] : kWords)
+        if ((flags & flag) != 0) words += (words.empty() ? "" : ", ") + std::string(word);
+    return words;
+}
+
+Result<std::optional<UniqueFd>> make_noted(const Mount& mount, trace::Recorder* recorder) {
+    trace::Scope scope(recorder, "make mount");
+    scope.describe([&] { return mount.type + " for " + mount.target; });
+    return make_detached(mount);
+}
+
+Result<Prepared> make_parents_mounts(const LaunchPlan& plan, trace::Recorder* recorder) {
     Prepared prepared;
     for (const auto* list : {&plan.rootfs, &plan.mounts})
         for (const PlannedMount& planned : *list) {
             prepared.made.push_back('\0');
             if (planned.maker != MountMaker::parent) continue;
-            auto mount = make_detached(planned.mount);
+            auto mount = make_noted(planned.mount, recorder);
             if (!mount) return fail(mount);
             if (!*mount) continue; // Init makes it, with mount(2).
             prepared.made.back() = '\1';
@@ -134,6 +167,7 @@ Result<Prepared> make_mounts(const LaunchPlan& plan) {
 
 Status send_prepared(int channel, const Prepared& prepared) {
     std::vector<int> fds;
+    fds.reserve(prepared.mounts.size());
     for (const UniqueFd& mount : prepared.mounts)
         fds.push_back(mount.get());
     std::span<const int> rest = fds;
@@ -167,8 +201,13 @@ struct Launch::State {
 
     process::Child child;
     UniqueFd channel;
+    // Kept as long as the launch: closing the last descriptor of a detached mount waits for an RCU grace
+    // period, and init would be the one to wait, at its exec.
+    UniqueFd executable;
+    UniqueFd watch;
     bool terminal = false;
     bool executing = false;
+    trace::Recorder* trace = nullptr;
 };
 
 Launch::Launch(Launch&&) noexcept = default;
@@ -185,22 +224,35 @@ Result<Launch> Launch::begin(const LaunchPlan& plan, const LaunchInput& input) {
     if (!orders) return fail(orders, "start mydocker-init");
     process::SpawnRequest request = spawn_request(plan, input, orders->get(), channel->second.get());
     request.executable_fd = executable->get();
-    auto child = spawn_in(request, input);
+    auto child = [&] {
+        trace::Scope scope(input.trace, "clone3 mydocker-init");
+        scope.describe([&] {
+            const std::string later = namespace_words(plan.clone_flags & protocol::kMadeByInit);
+            return "namespaces " + namespace_words(request.clone_flags) +
+                   (later.empty() ? "" : "; init makes " + later);
+        });
+        return spawn_in(request, input);
+    }();
     if (!child) return fail(child);
 
     Launch launch;
     launch.state_ = std::make_unique<State>();
     launch.state_->child = std::move(*child);
     launch.state_->channel = std::move(channel->first);
+    launch.state_->executable = std::move(*executable);
     launch.state_->terminal = plan.terminal;
-    channel->second.reset();
-    // Init works on its own part meanwhile.
-    if (auto written = write_maps(plan, launch.pid()); !written) return fail(written, "map ids");
-    auto prepared = make_mounts(plan);
-    if (!prepared) return fail(prepared);
-    auto sent = send_prepared(launch.channel(), *prepared);
-    if (!sent && !is_hangup(sent)) return fail(sent, "hand the mounts to mydocker-init");
+    launch.state_->trace = input.trace;
     return launch;
+}
+
+Status Launch::make_mounts(const LaunchPlan& plan) {
+    // Init works on its own part meanwhile.
+    if (auto written = write_maps(plan, pid()); !written) return fail(written, "map ids");
+    auto prepared = make_parents_mounts(plan, state_->trace);
+    if (!prepared) return fail(prepared);
+    auto sent = send_prepared(channel(), *prepared);
+    if (!sent && !is_hangup(sent)) return fail(sent, "hand the mounts to mydocker-init");
+    return {};
 }
 
 pid_t Launch::pid() const {
@@ -251,8 +303,11 @@ Result<InitMessage> Launch::receive() {
         }
         auto decoded = protocol::decode_message(packet->bytes);
         if (!decoded) return fail(decoded);
+        if (state_->trace != nullptr && decoded->kind != MessageKind::failed)
+            state_->trace->add_all(trace::decode(decoded->payload));
         if (decoded->kind == MessageKind::executing) {
             state_->executing = true;
+            if (!packet->fds.empty()) state_->watch = std::move(packet->fds.front());
             continue;
         }
         if (decoded->kind == MessageKind::failed) {
@@ -272,6 +327,10 @@ Status Launch::go() {
     auto sent = sys::send_with_fds(channel(), protocol::encode(MessageKind::go), {});
     if (is_hangup(sent)) return {};
     return sent;
+}
+
+UniqueFd Launch::take_watch() {
+    return std::move(state_->watch);
 }
 
 process::Child Launch::release() {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/process.hpp"
+#include "base/trace.hpp"
 #include "mydocker/result.hpp"
 #include "mydocker/support/files.hpp"
 #include "runtime/plan.hpp"
@@ -27,7 +28,10 @@ struct LaunchInput {
     int cgroup_directory = -1;     // for CLONE_INTO_CGROUP, or:
     std::vector<int> cgroup_joins; // init writes "0" to each
     std::vector<JoinedNamespace> joined;
-    int standard[3] = {-1, -1, -1}; // the process's 0, 1, 2; unused with a terminal
+    // A pidfd: all of the plan's `join` are this process's, entered in one call; `joined` is empty then.
+    int target = -1;
+    int standard[3] = {-1, -1, -1};   // the process's 0, 1, 2; unused with a terminal
+    trace::Recorder* trace = nullptr; // gets what parent and init do; outlives the launch
 };
 
 // What comes up from init.
@@ -40,8 +44,7 @@ struct InitMessage {
 // One container's birth. Destroying it before `started` kills and reaps init.
 class Launch {
   public:
-    // Makes the mounts and starts init, which stops at the point where only giving up privilege and
-    // execve are left. Errors: whatever could not be made, named.
+    // Starts init, which then waits for make_mounts(). Errors: whatever could not be made, named.
     [[nodiscard]] static Result<Launch> begin(const LaunchPlan& plan, const LaunchInput& input);
 
     Launch(Launch&&) noexcept;
@@ -54,11 +57,18 @@ class Launch {
     [[nodiscard]] int pidfd() const;
     [[nodiscard]] int channel() const; // readable when receive() would not wait
 
+    // Makes the mounts and hands them to init, which goes on to the point where only giving up privilege
+    // and execve are left, and says `ready`. Once. Errors: the mount that could not be made, named.
+    [[nodiscard]] Status make_mounts(const LaunchPlan& plan);
+
     // The next message: ready, then after go() started or failed; failed at any time.
     [[nodiscard]] Result<InitMessage> receive();
 
     // Lets init go on to the user's command.
     [[nodiscard]] Status go();
+
+    // Once started: the listener for answer_self_kill(), if the plan has one and the kernel gave it.
+    [[nodiscard]] UniqueFd take_watch();
 
     // Hands the process over to the caller, once started.
     [[nodiscard]] process::Child release();

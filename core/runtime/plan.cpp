@@ -125,7 +125,8 @@ Status plan_cgroup_mounts(LaunchPlan& plan, const SpecMount& spec, const MountCo
     for (const Mount& mount : cgroup_mounts) {
         auto planned = plan_driver_mount(mount, MountMaker::init);
         if (!planned) return fail(planned, "cgroup mounts");
-        planned->mount.flags |= asked->mount.flags;
+        // Whether it is read-only is the spec's affair alone.
+        planned->mount.flags = (planned->mount.flags & ~std::uint64_t{MS_RDONLY}) | asked->mount.flags;
         plan.mounts.push_back(std::move(*planned));
     }
     return {};
@@ -315,6 +316,25 @@ Result<LaunchPlan> make_plan(const ContainerSpec& spec, std::span<const sock_fil
     plan.sysctls = std::move(*sysctls);
     if (auto planned = plan_process(plan, spec.process); !planned) return fail(planned);
     plan.seccomp.assign(seccomp.begin(), seccomp.end());
+    plan.seccomp_flags = spec.seccomp.filter.flags;
+    return plan;
+}
+
+Result<LaunchPlan> make_exec_plan(const ContainerSpec& spec, const ProcessSpec& process,
+                                  std::span<const sock_filter> seccomp) {
+    LaunchPlan plan;
+    // Those that the container shares with its host are joined, too: who asks may be elsewhere by now.
+    plan.join = {NamespaceKind::mount, NamespaceKind::pid, NamespaceKind::network,
+                 NamespaceKind::ipc,   NamespaceKind::uts, NamespaceKind::cgroup};
+    // The kernel refuses to join the user namespace one is in, and may have none for time.
+    for (const NamespaceSpec& space : spec.namespaces)
+        if (space.kind == NamespaceKind::user || space.kind == NamespaceKind::time)
+            plan.join.push_back(space.kind);
+    if (auto planned = plan_process(plan, process); !planned) return fail(planned);
+    plan.create_cwd = false;
+    plan.die_with_monitor = false; // It has none.
+    plan.seccomp.assign(seccomp.begin(), seccomp.end());
+    plan.seccomp_flags = spec.seccomp.filter.flags;
     return plan;
 }
 

@@ -68,6 +68,7 @@ struct PlannedUser {
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
     std::vector<std::uint32_t> additional_gids;
+    std::vector<std::string> additional_groups; // by name; only with `lookup`
     std::optional<std::uint32_t> umask;
 };
 
@@ -109,7 +110,10 @@ struct LaunchPlan {
     std::optional<int> oom_score_adj;
     bool no_new_privileges = true;
     std::vector<sock_filter> seccomp; // empty: unconfined
+    std::uint32_t seccomp_flags = 0;  // SECCOMP_FILTER_FLAG_…
+    std::vector<sock_filter> watch;   // its listener goes to the parent; empty: nothing is watched
     bool die_with_monitor = true;     // parent-death signal
+    bool reaper = false;              // init stays, as process 1; the command is its child
 
     bool terminal = false;
     ConsoleSize console_size; // 0 × 0: the kernel's default
@@ -117,6 +121,7 @@ struct LaunchPlan {
     bool create_cwd = true; // inside the root, when the image lacks it
     std::vector<std::string> args;
     std::vector<std::string> env;
+    bool trace = false; // parent and init note what they do, and how long it takes
 };
 
 // `seccomp`: compiled for exactly this spec; empty: unconfined. `cgroup_mounts`: what the cgroup backend
@@ -124,6 +129,12 @@ struct LaunchPlan {
 // Errors: invalid or unsupported, naming the member or value.
 [[nodiscard]] Result<LaunchPlan> make_plan(const ContainerSpec& spec, std::span<const sock_filter> seccomp,
                                            std::span<const Mount> cgroup_mounts);
+
+// The plan of a further process in the running container of that spec: nothing is made, and all of the
+// container's namespaces are joined (LaunchInput::target). `process`: what is to run; `seccomp`: compiled
+// for it. Pure. Errors: as above.
+[[nodiscard]] Result<LaunchPlan> make_exec_plan(const ContainerSpec& spec, const ProcessSpec& process,
+                                                std::span<const sock_filter> seccomp);
 
 // Between programs of one build; not stored.
 [[nodiscard]] std::string encode(const LaunchPlan& plan);

@@ -12,7 +12,7 @@ namespace {
 
 // First word; changed with every change of the fields below. A monitor that runs across an upgrade then
 // meets a clear refusal.
-constexpr std::uint32_t kVersion = 0x6d70'0001;
+constexpr std::uint32_t kVersion = 0x6d70'0002;
 
 class Encoder {
   public:
@@ -185,6 +185,7 @@ void fields(Archive& archive, Is<PlannedUser> auto& user) {
     archive.field(user.uid);
     archive.field(user.gid);
     archive.field(user.additional_gids);
+    archive.field(user.additional_groups);
     archive.field(user.umask);
 }
 
@@ -229,13 +230,17 @@ void fields(Archive& archive, Is<LaunchPlan> auto& plan) {
     archive.field(plan.oom_score_adj);
     archive.field(plan.no_new_privileges);
     archive.field(plan.seccomp);
+    archive.field(plan.seccomp_flags);
+    archive.field(plan.watch);
     archive.field(plan.die_with_monitor);
+    archive.field(plan.reaper);
     archive.field(plan.terminal);
     archive.field(plan.console_size);
     archive.field(plan.cwd);
     archive.field(plan.create_cwd);
     archive.field(plan.args);
     archive.field(plan.env);
+    archive.field(plan.trace);
 }
 
 void check_enumerations(Decoder& decoder, const LaunchPlan& plan) {

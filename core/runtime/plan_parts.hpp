@@ -34,6 +34,8 @@ void defer_read_only(std::vector<PlannedMount>& mounts);
 [[nodiscard]] Status check_no_nul(std::string_view text, std::string_view what);
 
 [[nodiscard]] Result<PlannedUser> plan_user(const UserSpec& spec);
+// By number. Source: capabilities(7).
+[[nodiscard]] std::span<const std::string_view> capability_names();
 [[nodiscard]] Result<PlannedCapabilities> plan_capabilities(const CapabilitiesSpec& spec);
 [[nodiscard]] Result<std::vector<PlannedRlimit>> plan_rlimits(std::span<const RlimitSpec> specs);
 // `own`: CLONE_NEW… of the namespaces made anew.

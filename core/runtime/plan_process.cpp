@@ -161,6 +161,23 @@ Result<std::string> sysctl_path(std::string_view key) {
 
 } // namespace
 
+// Numbers are themselves; names are for init to look up.
+Status plan_groups(const UserSpec& spec, PlannedUser& user) {
+    for (const std::string& group : spec.additional_groups) {
+        if (group.empty() || group.find(':') != std::string::npos)
+            return fail(Code::invalid, "group '" + group + "' is neither a name nor an id");
+        if (auto sane = check_no_nul(group, "a group"); !sane) return sane;
+        if (!is_digits(group)) {
+            user.additional_groups.push_back(group);
+            continue;
+        }
+        auto gid = parse_id(group, "group");
+        if (!gid) return fail(gid);
+        user.additional_gids.push_back(*gid);
+    }
+    return {};
+}
+
 Result<PlannedUser> plan_user(const UserSpec& spec) {
     PlannedUser user;
     user.additional_gids = spec.additional_gids;
@@ -169,7 +186,10 @@ Result<PlannedUser> plan_user(const UserSpec& spec) {
     if (auto sane = check_ids(spec); !sane) return fail(sane);
     user.uid = spec.uid;
     user.gid = spec.gid;
+    if (spec.name.empty() && !spec.additional_groups.empty())
+        return fail(Code::invalid, "process.user: groups by name need a user by name");
     if (spec.name.empty()) return user;
+    if (auto planned = plan_groups(spec, user); !planned) return fail(planned);
 
     if (auto sane = check_no_nul(spec.name, "the user"); !sane) return fail(sane);
     const auto colon = spec.name.find(':');
@@ -196,6 +216,10 @@ Result<PlannedUser> plan_user(const UserSpec& spec) {
         user.group_name = group;
     }
     return user;
+}
+
+std::span<const std::string_view> capability_names() {
+    return kCapabilities;
 }
 
 Result<PlannedCapabilities> plan_capabilities(const CapabilitiesSpec& spec) {

@@ -4,7 +4,8 @@
 //   parent                                               mydocker-init (PID 1)
 //     │  clone3 into namespaces and cgroup, execveat
 //     │  3: orders, a memory file   4: channel           │
-//     │  5…: cgroup joins, joined namespaces             │
+//     │  5…: cgroup joins, joined namespaces, or the     │
+//     │  process whose namespaces are joined             │
 //     ├───────────────────────────────────────────────▶ │ reads its orders
 //     │  (user namespace: writes the id maps)            │ (user namespace: waits for `prepared`)
 //     │  makes the detached mounts                       │ joins; makes the rest of its namespaces, and the
@@ -13,10 +14,10 @@
 //     ├───────────────────────────────────────────────▶ │ attaches, pivots, hides, names
 //     │                     ready (+ terminal's master)  │
 //     │ ◀─────────────────────────────────────────────── ┤
-//     │  hooks; the record says "created"                │ waits
+//     │  hooks; the record names the process             │ waits
 //     │  go                                              │
 //     ├───────────────────────────────────────────────▶ │ looks up the user, gives up privilege
-//     │                                       executing  │
+//     │                             executing{listener}  │
 //     │ ◀─────────────────────────────────────────────── ┤ loads the filter, execve
 //     │                       end of the channel: started│
 //     │ ◀─────────────────────────────────────────────── ┤ (close-on-exec)
@@ -67,6 +68,7 @@ enum class MessageKind : std::uint32_t { prepared = 1, ready = 2, go = 3, execut
 struct Orders {
     std::uint32_t cgroup_joins = 0;
     std::vector<std::uint32_t> joined; // NamespaceKind of each
+    std::uint32_t target = 0;          // 1: a pidfd, whose process's namespaces are joined at once
     std::string plan;                  // LaunchPlan, encoded
 };
 
@@ -76,6 +78,7 @@ struct Orders {
     writer.put(static_cast<std::uint32_t>(orders.joined.size()));
     for (const std::uint32_t kind : orders.joined)
         writer.put(kind);
+    writer.put(orders.target);
     writer.put(orders.plan);
     return writer.take();
 }
@@ -91,8 +94,10 @@ struct Orders {
         reader.get(orders.joined.emplace_back());
         sane = sane && orders.joined.back() <= static_cast<std::uint32_t>(NamespaceKind::time);
     }
+    reader.get(orders.target);
     reader.get(orders.plan);
-    if (!sane || !reader.complete()) return fail(Code::corrupt, "the orders to mydocker-init are malformed");
+    if (!sane || orders.target > 1 || !reader.complete())
+        return fail(Code::corrupt, "the orders to mydocker-init are malformed");
     return orders;
 }
 

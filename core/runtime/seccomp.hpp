@@ -20,4 +20,8 @@ struct SeccompRequest {
 // On x86-64 that covers x86-64, x32 and i386; on aarch64, aarch64 and arm.
 [[nodiscard]] std::vector<sock_filter> default_program(const SeccompRequest& request);
 
+// Tells its listener of a call that may be the first process's SIGKILL to itself (launch_watch.hpp): kill,
+// tkill or tgkill of process 1 with that signal, in the machine's own ABI. Allows everything else.
+[[nodiscard]] std::vector<sock_filter> self_kill_program();
+
 } // namespace mydocker::runtime

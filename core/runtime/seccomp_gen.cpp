@@ -124,7 +124,22 @@ const char* word(CallRule rule) {
     std::abort();
 }
 
-std::string numbers_of(const Abi& abi, const CallsByName& calls) {
+// One text of all names, a NUL behind each; and where each begins.
+std::map<std::string, std::size_t> write_names(std::ostringstream& text, const CallsByName& calls) {
+    std::map<std::string, std::size_t> places;
+    std::size_t next = 0;
+    text << "constexpr char kCallNames[] =\n";
+    for (const auto& [name, call] : calls) {
+        text << "    \"" << name << "\\0\"\n";
+        places[name] = next;
+        next += name.size() + 1;
+    }
+    text << "    ;\n";
+    return places;
+}
+
+std::string numbers_of(const Abi& abi, const CallsByName& calls,
+                       const std::map<std::string, std::size_t>& names) {
     CallsByNumber numbered;
     for (const std::uint32_t arch : abi.arches) {
         add_known(numbered, calls, arch);
@@ -134,7 +149,7 @@ std::string numbers_of(const Abi& abi, const CallsByName& calls) {
     text << "constexpr NumberedCall k_" << abi.audit << "[] = {\n";
     for (const auto& [number, call] : numbered)
         text << "    {0x" << std::hex << number << ", CallRule::" << word(call.rule) << ", 0x"
-             << call.capabilities << "}, // " << call.name << "\n";
+             << call.capabilities << ", 0x" << names.at(call.name) << "}, // " << call.name << "\n";
     text << "};\n";
     return text.str();
 }
@@ -143,8 +158,9 @@ int generate(const char* output) {
     const CallsByName calls = read_table();
     std::ostringstream text;
     text << "// Made by seccomp_gen from seccomp_table.cpp.\n";
+    const auto names = write_names(text, calls);
     for (const Abi& abi : abis())
-        text << numbers_of(abi, calls);
+        text << numbers_of(abi, calls, names);
     text << "constexpr Abi kAbis[] = {\n";
     for (const Abi& abi : abis())
         text << "    {" << abi.audit << ", k_" << abi.audit << "},\n";

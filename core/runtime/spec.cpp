@@ -11,7 +11,7 @@ namespace mydocker::runtime {
 namespace {
 
 // Two megabytes of arguments and environment, at worst of bytes that take four to escape.
-constexpr json::Limits kLimits{.bytes = std::size_t{16} << 20U};
+constexpr json::Limits kDocumentLimits{.bytes = std::size_t{16} << 20U};
 
 void read_version(const Member& version) {
     const std::string text = version.required().text();
@@ -51,12 +51,16 @@ std::optional<std::string> take_annotation(ContainerSpec& spec, const char* key)
 }
 
 void read_seccomp(const Member& annotations, ContainerSpec& spec) {
+    const auto word = take_annotation(spec, kSeccompAnnotation);
+    if (spec.seccomp.kind == SeccompSpec::Kind::given) {
+        if (word) annotations.at(kSeccompAnnotation).complain("is there beside linux.seccomp");
+        return;
+    }
     // The specification says: without linux.seccomp there is no filter.
     spec.seccomp.kind = SeccompSpec::Kind::unconfined;
-    const auto word = take_annotation(spec, kSeccompAnnotation);
     if (!word) return;
     const auto* known = std::ranges::find(kSeccompKinds, *word, [](const auto& pair) { return pair.second; });
-    if (known != kSeccompKinds.end()) {
+    if (known != kSeccompKinds.end() && known->first != SeccompSpec::Kind::given) {
         spec.seccomp.kind = known->first;
     } else {
         annotations.at(kSeccompAnnotation).complain("is '" + *word + "', not builtin or unconfined");
@@ -101,7 +105,7 @@ ContainerSpec read_document(const Member& document) {
 } // namespace
 
 Result<ContainerSpec> parse_config_json(std::string_view text) {
-    auto document = json::parse(text, kLimits);
+    auto document = json::parse(text, kDocumentLimits);
     if (!document) return fail(document, "config.json");
     if (document->if_object() == nullptr) return fail(Code::invalid, "config.json: is no object");
     Complaint complaint;

@@ -40,6 +40,8 @@ struct UserSpec {
     std::uint32_t uid = 0;
     std::uint32_t gid = 0;
     std::vector<std::uint32_t> additional_gids;
+    std::vector<std::string>
+        additional_groups; // names or ids; need a `name`. Ours: process.user.additionalGroups
     std::optional<std::uint32_t> umask;
 };
 
@@ -96,9 +98,43 @@ struct DeviceSpec {
     std::uint32_t gid = 0;
 };
 
-// A seccomp filter by what it is for; compiled by runtime/seccomp.
+// What an argument of a system call has to be for a rule to count.
+struct SeccompArgument {
+    enum class Comparison : std::uint32_t {
+        not_equal,
+        less,
+        less_or_equal,
+        equal,
+        greater_or_equal,
+        greater,
+        masked_equal, // (argument & value) == (value_two & value)
+    };
+    std::uint32_t index = 0; // 0…5
+    Comparison comparison = Comparison::equal;
+    std::uint64_t value = 0;
+    std::uint64_t value_two = 0; // masked_equal
+};
+
+// Calls by name and what becomes of them. Actions are the kernel's (SECCOMP_RET_…), with their data. All
+// `arguments` have to fit; but where one index is there twice, any of them, as libseccomp's users have it.
+struct SeccompRule {
+    std::vector<std::string> names;
+    std::uint32_t action = 0;
+    std::vector<SeccompArgument> arguments;
+};
+
+// A filter of somebody's own: linux.seccomp.
+struct SeccompFilter {
+    std::uint32_t default_action = 0;
+    std::vector<std::string> architectures; // "SCMP_ARCH_X86": besides the machine's own
+    std::vector<SeccompRule> rules;
+    std::uint32_t flags = 0; // SECCOMP_FILTER_FLAG_…
+};
+
+// A seccomp filter by what it is for; compiled by runtime/seccomp and runtime/seccomp_compile.
 struct SeccompSpec {
-    enum class Kind : std::uint32_t { builtin, unconfined } kind = Kind::builtin;
+    enum class Kind : std::uint32_t { builtin, unconfined, given } kind = Kind::builtin;
+    SeccompFilter filter; // given
 };
 
 struct ContainerSpec {
@@ -131,7 +167,8 @@ struct ContainerSpec {
 // Errors: corrupt or invalid, naming the member ("linux.resources.memory.limit"); unsupported, when something
 // is asked for that this version cannot give (unknown members are ignored, as the specification says).
 // A config.json without linux.seccomp is unconfined, unless its annotation "io.mydocker.seccomp" says
-// "builtin"; rlimits that are not required are listed in "io.mydocker.rlimits.best_effort".
+// "builtin" (one with it has that filter); rlimits that are not required are listed in
+// "io.mydocker.rlimits.best_effort".
 [[nodiscard]] Result<ContainerSpec> parse_config_json(std::string_view text);
 [[nodiscard]] Result<std::vector<Mount>> parse_rootfs_json(std::string_view text);
 

@@ -1,17 +1,15 @@
 // Reading config.json: what is Linux's own. Source: OCI runtime-spec, config-linux.md.
 #include "runtime/spec_names.hpp"
 #include "runtime/spec_parts.hpp"
+#include "runtime/spec_seccomp.hpp"
 
 #include <algorithm>
 
 namespace mydocker::runtime {
 namespace {
 
-constexpr std::uint32_t kLastId = 4294967294;
 constexpr std::uint32_t kLastMode = 07777;
 // Device numbers have 12 and 20 bits in the kernel. Source: include/linux/kdev_t.h.
-constexpr std::int64_t kLastMajor = 4095;
-constexpr std::int64_t kLastMinor = 1048575;
 
 void read_namespaces(const Member& list, std::vector<NamespaceSpec>& namespaces) {
     for (const Member& member : list.elements()) {
@@ -71,8 +69,13 @@ DeviceSpec read_device(const Member& member) {
 void read_linux(const Member& linux_member, ContainerSpec& spec) {
     // What somebody asked for and would not get, security above all, must not pass in silence.
     for (const char* key :
-         {"seccomp", "intelRdt", "mountLabel", "personality", "timeOffsets", "netDevices", "memoryPolicy"})
+         {"intelRdt", "mountLabel", "personality", "timeOffsets", "netDevices", "memoryPolicy"})
         linux_member.at(key).refuse_if_asked();
+    const Member seccomp = linux_member.at("seccomp");
+    if (seccomp.present()) {
+        spec.seccomp.kind = SeccompSpec::Kind::given;
+        spec.seccomp.filter = read_seccomp_filter(seccomp);
+    }
     read_namespaces(linux_member.at("namespaces"), spec.namespaces);
     spec.uid_mappings = read_mappings(linux_member.at("uidMappings"));
     spec.gid_mappings = read_mappings(linux_member.at("gidMappings"));

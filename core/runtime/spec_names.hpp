@@ -14,9 +14,10 @@ inline constexpr std::string_view kOciVersion = "1.2.0";
 // The default filter has no place in linux.seccomp, which holds filters call by call. Another runtime that
 // reads the bundle would run it without a filter; this says so.
 inline constexpr const char* kSeccompAnnotation = "io.mydocker.seccomp";
-inline constexpr std::array<std::pair<SeccompSpec::Kind, std::string_view>, 2> kSeccompKinds{{
+inline constexpr std::array<std::pair<SeccompSpec::Kind, std::string_view>, 3> kSeccompKinds{{
     {SeccompSpec::Kind::builtin, "builtin"},
     {SeccompSpec::Kind::unconfined, "unconfined"},
+    {SeccompSpec::Kind::given, "given"}, // linux.seccomp has it; never in the annotation
 }};
 
 // The types of rlimits that are lowered where the host does not allow them, separated by commas.

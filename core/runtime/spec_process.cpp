@@ -7,7 +7,6 @@ namespace mydocker::runtime {
 namespace {
 
 // (uid_t)-1 means "unchanged" to the kernel: whoever asked for it would stay root.
-constexpr std::uint32_t kLastId = 4294967294;
 constexpr std::uint32_t kLastMask = 0777;
 
 void read_user(const Member& user, UserSpec& spec) {
@@ -16,6 +15,8 @@ void read_user(const Member& user, UserSpec& spec) {
     spec.gid = user.at("gid").number<std::uint32_t>(0, kLastId);
     for (const Member& group : user.at("additionalGids").elements())
         spec.additional_gids.push_back(group.required().number<std::uint32_t>(0, kLastId));
+    for (const Member& group : user.at("additionalGroups").elements())
+        spec.additional_groups.push_back(group.required().text());
     spec.umask = user.at("umask").optional_number<std::uint32_t>(0, kLastMask);
 }
 

@@ -6,8 +6,6 @@
 namespace mydocker::runtime {
 namespace {
 
-constexpr std::int64_t kLastMajor = 4095;
-constexpr std::int64_t kLastMinor = 1048575;
 constexpr std::uint16_t kLeastWeight = 10;
 constexpr std::uint16_t kMostWeight = 1000;
 

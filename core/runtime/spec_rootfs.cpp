@@ -42,7 +42,7 @@ bool is_inside(std::string_view target) {
     return true;
 }
 
-Mount read_mount(const Member& member) {
+Mount read_rootfs_mount(const Member& member) {
     Mount mount;
     mount.type = member.at("type").required().text();
     mount.source = member.at("source").text();
@@ -63,7 +63,7 @@ Mount read_mount(const Member& member) {
     return mount;
 }
 
-std::vector<Mount> read_document(const Member& document) {
+std::vector<Mount> read_rootfs_document(const Member& document) {
     const Member schema = document.at("schema");
     const auto number = schema.required().number<std::uint32_t>();
     if (number > kSchema)
@@ -73,7 +73,7 @@ std::vector<Mount> read_document(const Member& document) {
     std::vector<Mount> rootfs;
     const Member mounts = document.at("mounts");
     for (const Member& mount : mounts.required().elements())
-        rootfs.push_back(read_mount(mount));
+        rootfs.push_back(read_rootfs_mount(mount));
     if (rootfs.empty()) mounts.complain("is empty");
     if (!rootfs.empty() && rootfs.front().target != "/") mounts.complain("does not begin with the root");
     return rootfs;
@@ -93,7 +93,7 @@ Result<std::vector<Mount>> parse_rootfs_json(std::string_view text) {
     if (!document) return fail(document, "rootfs.json");
     if (document->if_object() == nullptr) return fail(Code::corrupt, "rootfs.json: is no object");
     Complaint complaint;
-    std::vector<Mount> rootfs = read_document(Member(&*document, "", complaint));
+    std::vector<Mount> rootfs = read_rootfs_document(Member(&*document, "", complaint));
     if (complaint.error()) return fail(*complaint.error(), "rootfs.json");
     return rootfs;
 }

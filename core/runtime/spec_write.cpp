@@ -2,6 +2,7 @@
 #include "base/json.hpp"
 #include "runtime/spec.hpp"
 #include "runtime/spec_names.hpp"
+#include "runtime/spec_seccomp.hpp"
 
 #include <algorithm>
 
@@ -69,6 +70,8 @@ Value user_json(const UserSpec& user) {
     set_optional(value, "umask", user.umask);
     if (!user.additional_gids.empty())
         value.set("additionalGids", Array(user.additional_gids.begin(), user.additional_gids.end()));
+    if (!user.additional_groups.empty())
+        value.set("additionalGroups", Array(user.additional_groups.begin(), user.additional_groups.end()));
     set_text(value, "username", user.name);
     return value;
 }
@@ -102,7 +105,7 @@ Value process_json(const ProcessSpec& process) {
     return value;
 }
 
-Value mount_json(const SpecMount& mount) {
+Value spec_mount_json(const SpecMount& mount) {
     Value value;
     value.set("destination", mount.destination);
     set_text(value, "type", mount.type);
@@ -191,12 +194,16 @@ Value linux_json(const ContainerSpec& spec) {
     set_map(value, "sysctl", spec.sysctl);
     set_list(value, "maskedPaths", spec.masked_paths);
     set_list(value, "readonlyPaths", spec.readonly_paths);
+    if (spec.seccomp.kind == SeccompSpec::Kind::given)
+        value.set("seccomp", seccomp_filter_json(spec.seccomp.filter));
     return value;
 }
 
 std::map<std::string, std::string> annotations_of(const ContainerSpec& spec) {
     std::map<std::string, std::string> annotations = spec.annotations;
-    annotations[kSeccompAnnotation] = word_of(kSeccompKinds, spec.seccomp.kind);
+    annotations.erase(kSeccompAnnotation);
+    if (spec.seccomp.kind != SeccompSpec::Kind::given)
+        annotations[kSeccompAnnotation] = word_of(kSeccompKinds, spec.seccomp.kind);
     annotations.erase(kBestEffortAnnotation);
     std::string best_effort;
     for (const RlimitSpec& limit : spec.process.rlimits)
@@ -214,7 +221,7 @@ std::string to_config_json(const ContainerSpec& spec) {
     document.set("root", Object{{"path", spec.root_path}, {"readonly", spec.root_readonly}});
     set_text(document, "hostname", spec.hostname);
     set_text(document, "domainname", spec.domainname);
-    set_objects(document, "mounts", spec.mounts, mount_json);
+    set_objects(document, "mounts", spec.mounts, spec_mount_json);
     set_part(document, "linux", linux_json(spec));
     set_map(document, "annotations", annotations_of(spec));
     return json::dump(document) + "\n";

@@ -49,6 +49,8 @@ class Echo final : public LogSink {
     // Counts the streams that are gone.
     struct Kept final : Stream {
         explicit Kept(Echo& owner) : sink(owner) {}
+        Kept(const Kept&) = delete;
+        Kept& operator=(const Kept&) = delete;
         ~Kept() override { ++sink.closed_; }
         Echo& sink;
         std::string text;

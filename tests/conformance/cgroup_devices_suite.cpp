@@ -1,12 +1,14 @@
 // The contract of a cgroup backend: device rules, and limits on disks and huge pages. A controller that
 // the traits do not name excuses a case. Face only.
 #include "conformance/cgroup_fixture.hpp"
+#include "support/support.hpp"
 
 // The limits that a case does not name are absent: that is meant.
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 #include <fcntl.h>
 #include <filesystem>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -76,6 +78,41 @@ TEST_P(CgroupDevices, IoRatesAreSetAndLifted) {
     EXPECT_EQ(words(backend().update(locator, {.io_read_bps = {rate}, .io_write_bps = {rate}})), "ok");
     EXPECT_EQ(words(backend().update(locator, {.io_read_iops = {rate}, .io_write_iops = {rate}})), "ok");
     EXPECT_EQ(words(backend().update(locator, {.io_read_bps = {none}, .io_write_iops = {none}})), "ok");
+}
+
+// The disk that a file lies on; nothing if it lies on none (in memory, say), or on a part of one.
+std::optional<dev_t> disk_of(const std::string& path) {
+    struct stat status{};
+    if (::stat(path.c_str(), &status) != 0) return std::nullopt;
+    const std::string name =
+        "/sys/dev/block/" + std::to_string(major(status.st_dev)) + ":" + std::to_string(minor(status.st_dev));
+    if (!std::filesystem::exists(name) || std::filesystem::exists(name + "/partition")) return std::nullopt;
+    return status.st_dev;
+}
+
+// Past the page cache, so that each write is one to the disk and is the writer's own.
+int write_directly(const std::string& path, int blocks) {
+    constexpr std::size_t kBlock = 128U << 10U;
+    const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_DIRECT | O_CLOEXEC, 0600));
+    void* bytes = ::mmap(nullptr, kBlock, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (!file || bytes == MAP_FAILED) return 2;
+    for (int written = 0; written < blocks; ++written)
+        if (::write(file.get(), bytes, kBlock) != static_cast<ssize_t>(kBlock)) return 3;
+    return 0;
+}
+
+TEST_P(CgroupDevices, IoRateThrottles) {
+    if (auto why = lacks("io")) GTEST_SKIP() << *why;
+    const test::TempDir directory;
+    const auto disk = disk_of(directory.path());
+    if (!disk) GTEST_SKIP() << "'" << directory.path() << "' is not on a whole disk";
+    const DeviceRate rate{major(*disk), minor(*disk), 1 << 20};
+    const Locator locator = given("a", {.io_write_bps = {rate}});
+    const auto begin = std::chrono::steady_clock::now();
+
+    EXPECT_EQ(run(locator, [&] { return write_directly(directory / "file", 12); }), 0); // 1.5 MiB
+
+    EXPECT_GT(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(1000));
 }
 
 TEST_P(CgroupDevices, FailedUpdateSaysWhatWasSetBefore) {

@@ -20,7 +20,7 @@ using CgroupLife = CgroupSuite;
 using CgroupEntering = CgroupSuite;
 using CgroupSharing = CgroupSuite;
 
-std::vector<std::string> strings(std::vector<Locator> locators) {
+std::vector<std::string> strings(const std::vector<Locator>& locators) {
     std::vector<std::string> texts;
     for (const Locator& locator : locators)
         texts.push_back(locator.str());

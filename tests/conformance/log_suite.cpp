@@ -166,7 +166,7 @@ TEST_P(LogSinkContract, ContinuesWhatIsThere) {
     if (!is_readable()) GTEST_SKIP() << kCannotRead;
     std::vector<Kept> expected;
     for (int round = 0; round < 5; ++round) {
-        const std::vector<Kept> records = numbered(10, round * 100);
+        const std::vector<Kept> records = numbered(10, std::int64_t{round} * 100);
         expected.insert(expected.end(), records.begin(), records.end());
         const auto writer = instance();
         ASSERT_TRUE(keep(*writer, records));

@@ -25,7 +25,7 @@ using mydocker::plugin::OpenRequest;
 using mydocker::plugin::Passport;
 using mydocker::plugin::PluginHost;
 
-constexpr std::string_view kUsage =
+constexpr const char* kUsage =
     "usage: mydocker-plugin-check [--gtest_…] PLUGIN.so…\n"
     "\n"
     "Judges plugins of mydocker: whether each file can be loaded, and whether its driver\n"
@@ -96,7 +96,7 @@ mydocker::Status add_plugin(PluginHost& host, const std::string& path) {
 }
 
 int refuse_usage(const std::string& what) {
-    std::fprintf(stderr, "mydocker-plugin-check: %s\n%s", what.c_str(), kUsage.data());
+    std::fprintf(stderr, "mydocker-plugin-check: %s\n%s", what.c_str(), kUsage);
     return 125;
 }
 
@@ -107,7 +107,7 @@ std::string absolute(const std::string& argument) {
     const std::string directory = slash == std::string::npos ? "." : argument.substr(0, slash + 1);
     char* resolved = ::realpath(directory.c_str(), nullptr);
     if (resolved == nullptr) return argument; // The rungs will say what is wrong with it.
-    std::string path(resolved);
+    const std::string path(resolved);
     std::free(resolved);
     return path + "/" + argument.substr(slash == std::string::npos ? 0 : slash + 1);
 }
@@ -122,7 +122,7 @@ int main(int argc, char** argv) {
     int refused = 0;
     for (int i = 1; i < argc; ++i) {
         const std::string_view argument = argv[i];
-        if (argument == "-h" || argument == "--help") return std::fputs(kUsage.data(), stdout) < 0 ? 1 : 0;
+        if (argument == "-h" || argument == "--help") return std::fputs(kUsage, stdout) < 0 ? 1 : 0;
         if (argument.starts_with("--gtest_")) {
             google.push_back(argv[i]);
             continue;

@@ -135,13 +135,17 @@ void check_web_is_whole_and_usable(StateStore& store) {
     EXPECT_TRUE(store.save(test_id(1), first_document(), record->revision));
 }
 
+void check_reserved(StateStore& store, const StoredRecord& record) {
+    EXPECT_EQ(record.document, second_document());
+    EXPECT_EQ(record.name.str(), "new");
+    EXPECT_EQ(store.resolve("new"), test_id(2));
+    EXPECT_EQ(code_of(store.reserve(test_id(3), ContainerName("new"), "{}")), Code::exists);
+}
+
 void check_reserve(StateStore& store) {
     const auto record = store.load(test_id(2));
     if (record) {
-        EXPECT_EQ(record->document, second_document());
-        EXPECT_EQ(record->name.str(), "new");
-        EXPECT_EQ(store.resolve("new"), test_id(2));
-        EXPECT_EQ(code_of(store.reserve(test_id(3), ContainerName("new"), "{}")), Code::exists);
+        check_reserved(store, *record);
     } else {
         EXPECT_EQ(record.error().code, Code::not_found) << describe(record.error());
         EXPECT_EQ(code_of(store.resolve("new")), Code::not_found);

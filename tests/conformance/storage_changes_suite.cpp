@@ -113,6 +113,14 @@ TEST_P(StorageChanges, OfMetadataAreSeen) {
     EXPECT_EQ(change_lines(id), (Lines{"~/dir/a", "~/dir/deep", "~/file"}));
 }
 
+// Else a copy of the changes would make two files of one.
+TEST_P(StorageChanges, OfANewNameForAnOldFileAreBoth) {
+    const RwId id = given_rw(1, {given_base()});
+    in_view(id, [](const View& view) { fs::create_hard_link(view.path("file"), view.path("new")); });
+
+    EXPECT_EQ(change_lines(id), (Lines{"~/file", "+/new"}));
+}
+
 TEST_P(StorageChanges, OfAReplacedDirectoryReplayRight) {
     const LayerId one = given_base();
     const RwId id = given_rw(1, {one});

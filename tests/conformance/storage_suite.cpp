@@ -308,8 +308,9 @@ TEST_P(StorageWritable, IsMadeOfAKindEitherWay) {
 
     const RwId id = given_rw(1, {base}, ephemeral);
     in_view(id, [](const View& view) { write_text(view.path("b"), "two"); });
+    in_view(id, [](const View& view) { write_text(view.path("c"), "again"); });
 
-    EXPECT_EQ(change_lines(id), std::vector<std::string>{"+/b"});
+    EXPECT_EQ(change_lines(id), (std::vector<std::string>{"+/b", "+/c"}));
     EXPECT_TRUE(driver().remove_rw(id));
 }
 

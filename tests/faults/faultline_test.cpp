@@ -108,6 +108,46 @@ TEST_F(Faultline, MakesACallFailFromThenOn) {
     EXPECT_EQ(lasting.outcome.exit_code, 1);
 }
 
+TEST_F(Faultline, MakesACallDoAHalf) {
+    TraceRequest request = shell("printf 12345678 > " + path("made"));
+    request.fault = {.kind = Fault::Kind::error,
+                     .matches = [](const SystemCall& call) { return call.name == "write"; },
+                     .choose = [](const SystemCall& call) { return failures_of(call).back(); }};
+
+    const Trace done = trace(request);
+
+    EXPECT_EQ(done.struck, "failed write('" + path("made") + "') of mydocker by argument 2 made 4");
+    EXPECT_EQ(run({"cat", path("made")}).out, "12345678"); // The rest was written by another call.
+}
+
+TEST_F(Faultline, MakesACallThatSaysItHasFailed) {
+    TraceRequest request =
+        shell("exec 3> " + path("made") + "; exec 3>&-; test -e /proc/$$/fd/3 || echo gone");
+    request.fault = {
+        .kind = Fault::Kind::error,
+        .matches = [](const SystemCall& call) { return call.name == "close" && call.touches("/made"); },
+        .choose = [](const SystemCall& call) { return failures_of(call).front(); }};
+
+    const Trace done = trace(request);
+
+    EXPECT_EQ(done.struck, "failed close('" + path("made") + "') of mydocker with EIO");
+    EXPECT_EQ(done.outcome.out, "gone\n");
+}
+
+TEST_F(Faultline, PassesOverWhatCannotFail) {
+    TraceRequest request = shell("> " + path("made"));
+    request.fault = {.kind = Fault::Kind::error,
+                     .at = 1,
+                     .choose = [](const SystemCall& call) -> std::optional<CallFailure> {
+                         if (!opens(call, "made")) return std::nullopt;
+                         return CallFailure{.error = ENOSPC};
+                     }};
+
+    const Trace done = trace(request);
+
+    EXPECT_EQ(done.struck, "failed openat('" + path("made") + "') of mydocker with ENOSPC");
+}
+
 TEST_F(Faultline, AChildThatHasNotExecutedIsAPartOfItsMaker) {
     TraceRequest request = shell("( > " + path("made") + " ); echo $?");
     request.fault = {.kind = Fault::Kind::kill,

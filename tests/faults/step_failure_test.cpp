@@ -35,6 +35,14 @@ std::string id_behind(const std::string& before, const std::string& behind = "'\
 const std::vector<StepFailure> kCommandLine{
     {"RunDirectory", Victim::command_line, id_behind("mkdirat\\('.*/run/"), ENOSPC, "take the baton.*"},
     {"Lock", Victim::command_line, "openat\\('.*/lock'\\)", EMFILE, "/lock'.*"},
+    // By the driver that is meant, or not at all: vfs and cgroup v2 are no answer to a want of descriptors.
+    {"StoragePassport", Victim::command_line, "open(at)?\\('.*/storage-overlayfs.so'\\)", EMFILE,
+     "storage-overlayfs.so'.*"},
+    {"StorageProbe", Victim::command_line, "openat\\('.*/root/storage/overlayfs'\\)", EIO,
+     "storage overlayfs: .*"},
+    {"CgroupPassport", Victim::command_line, "open(at)?\\('.*/cgroup-v1.so'\\)", ENOMEM, "cgroup-v1.so'.*"},
+    {"CgroupMounts", Victim::command_line, "openat\\('/proc/self/mountinfo'\\)", ENOMEM,
+     "cgroup v[12]: .*mountinfo.*"},
     {"Record", Victim::command_line, "openat\\('.*/records/.pending'\\)", ENOSPC, "state json-file: .*"},
     {"RecordWrite", Victim::command_line, "write\\('.*/records/.pending'\\)", ENOSPC, "state json-file: .*"},
     {"Name", Victim::command_line, "symlinkat\\('.*/names/", EIO, "state json-file: .*"},
@@ -55,21 +63,24 @@ const std::vector<StepFailure> kCommandLine{
     {"MemoryLimit", Victim::command_line, "write\\('.*/memory\\.(limit_in_bytes|max)'\\)", EBUSY,
      "cgroup v[12]: .*memory.*"},
     {"PidsLimit", Victim::command_line, "write\\('.*/pids\\.max'\\)", EINVAL, "cgroup v[12]: .*pids.*"},
+    {"MonitorsSink", Victim::command_line, "memfd_create\\('mydocker-monitor-sink'", ENOMEM, ""},
     {"MonitorsPlan", Victim::command_line, "memfd_create\\('mydocker-monitor-plan'", ENOMEM, ""},
+    {"SendThePlan", Victim::command_line, "sendmsg\\(", ENOBUFS, "send mydocker-monitor its plan.*"},
     {"Session", Victim::command_line, "socketpair\\(", EMFILE, "session with the monitor.*"},
     {"Monitor", Victim::command_line, "clone3\\(", EAGAIN, "mydocker-monitor.*"},
     {"MonitorsProgram", Victim::command_line, "execveat\\('.*/mydocker-monitor'\\)", EACCES,
      "mydocker-monitor': execute.*"},
     {"MonitorsDescriptors", Victim::command_line, "close_range\\(", EINVAL, "arrange descriptors.*"},
-    {"Ready", Victim::command_line, "recvmsg\\(", ENOMEM, "hear from mydocker-monitor.*"},
-    {"RunningRecord", Victim::command_line, "openat\\('.*/records/.pending'\\)", ENOSPC,
-     "state json-file: .*", 125, 1},
-    {"Go", Victim::command_line, "sendmsg\\(", ENOBUFS, "tell mydocker-monitor to go on.*"},
+    {"SpawnedWord", Victim::command_line, "recvmsg\\(", ENOMEM, "hear from mydocker-monitor.*"},
+    {"RunningRecord", Victim::command_line, "openat\\('.*/records/.pending'\\)", EIO, "state json-file: .*",
+     125, 1},
+    {"Go", Victim::command_line, "sendmsg\\(", ENOBUFS, "tell mydocker-monitor to go on.*", 125, 1},
     {"Started", Victim::command_line, "recvmsg\\(", ENOMEM, "hear from mydocker-monitor.*", 125, 1},
 };
 
 const std::vector<StepFailure> kMonitor{
-    {"Plan", Victim::monitor, "pread64\\('/memfd:mydocker-monitor-plan", EIO, "", 125},
+    {"SinksPlan", Victim::monitor, "pread64\\('/memfd:mydocker-monitor-sink", EIO, "monitor's plan.*"},
+    {"Plan", Victim::monitor, "pread64\\('/memfd:mydocker-monitor-plan", EIO, "monitor's plan.*"},
     {"LogSink", Victim::monitor, "openat\\('.*/log-json-file.so'\\)", EMFILE, "log-json-file.so.*"},
     {"LogStream", Victim::monitor, "openat\\('.*/container.log'\\)", ENOSPC, "log json-file: .*"},
     {"OutputPipe", Victim::monitor, "pipe2\\(", EMFILE, "output pipe.*"},
@@ -81,8 +92,10 @@ const std::vector<StepFailure> kMonitor{
     {"RootMount", Victim::monitor, "fsmount\\(", ENOMEM, "overlay.*"},
     {"RootMountOption", Victim::monitor, "fsconfig\\(.*'upperdir'\\)", EINVAL, "upperdir.*"},
     {"BindMount", Victim::monitor, "open_tree\\('.*/etc/hosts'\\)", EACCES, "/etc/hosts.*"},
-    {"Mounts", Victim::monitor, "sendmsg\\(", ENOBUFS, "mounts.*"},
-    {"FromInit", Victim::monitor, "recvmsg\\(", ENOMEM, ""},
+    {"Spawned", Victim::monitor, "sendmsg\\(", ENOBUFS, "tell the command line of the process.*"},
+    {"Mounts", Victim::monitor, "sendmsg\\(", ENOBUFS, "mounts.*", 125, 1},
+    {"ReceiveThePlan", Victim::monitor, "recvmsg\\(", ENOMEM, ""},
+    {"FromInit", Victim::monitor, "recvmsg\\(", ENOMEM, "hear from mydocker-init.*", 125, 1},
     {"Identity", Victim::monitor, "openat\\('/proc/[0-9]+/stat'\\)", EMFILE, "/stat.*"},
     {"GoMark", Victim::monitor, "openat\\('.*/go'\\)", ENOSPC, "/go'.*"},
 };
@@ -104,17 +117,16 @@ const std::vector<StepFailure> kInit{
     {"SetTheNames", Victim::init, "sethostname\\(", EPERM, "set the names.*"},
     {"SetTheSysctls", Victim::init, "openat2\\('/proc/sys/net/ipv4/ping_group_range'\\)", EACCES,
      "set the sysctls.*"},
-    {"HidePaths", Victim::init, "move_mount\\('/', '//proc/kcore'\\)", EBUSY, "hide paths.*"},
+    {"HidePaths", Victim::init, "openat2\\(.*proc/kcore'\\)", EACCES, "hide paths.*"},
     {"ReadOnlyPaths", Victim::init, "open_tree\\('//proc/sys'\\)", EPERM, "hide paths.*"},
     {"Ready", Victim::init, "sendmsg\\(", ENOBUFS, "wait for the start.*"},
-    {"HandOverTheStreams", Victim::init, "fcntl\\('pipe", EMFILE, "hand over the streams.*"},
     {"GiveUpGroups", Victim::init, "setgroups\\(", EPERM, "give up privilege.*"},
     {"GiveUpUser", Victim::init, "setresuid\\(", EAGAIN, "give up privilege.*"},
     {"GiveUpCapabilities", Victim::init, "capset\\(", EPERM, "give up privilege.*"},
     {"EnterTheDirectory", Victim::init, "fchdir\\('/'\\)", EACCES, "working directory '/'.*", 126, 1},
-    {"Filter", Victim::init, "seccomp\\(", EINVAL, ""},
-    {"Execute", Victim::init, "execveat\\('/bin/true'\\)", ENOMEM, "", 126},
-    {"ExecuteIo", Victim::init, "execveat\\('/bin/true'\\)", EIO, "", 126},
+    {"Filter", Victim::init, "seccomp\\(", EINVAL, "", 125, 1},
+    {"Execute", Victim::init, "execve\\('/bin/true'\\)", ENOMEM, "", 126},
+    {"ExecuteIo", Victim::init, "execve\\('/bin/true'\\)", EIO, "", 126},
 };
 
 class Step : public EngineTest, public ::testing::WithParamInterface<StepFailure> {
@@ -138,6 +150,8 @@ class Step : public EngineTest, public ::testing::WithParamInterface<StepFailure
 
 TEST_P(Step, ThatFailsIsNamedAndUndone) {
     const StepFailure& row = GetParam();
+    if (is_sanitized() && row.call.starts_with("pipe2"))
+        GTEST_SKIP() << "the sanitizer makes pipes of its own, and ends when it cannot";
 
     const Trace failed = run_into(row, {"run", "--rm", "--name", "unlucky", "-m", "64m", "busybox", "true"});
 

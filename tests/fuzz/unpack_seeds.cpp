@@ -7,30 +7,30 @@
 #include <vector>
 
 int main(int count, char** words) {
-    using mydocker::test::TarWriter;
+    using mydocker::test::TarMaker;
     if (count != 2) return 125;
     const std::string ordinary =
-        TarWriter().directory("d").file("d/f", "content").symlink("l", "d").hard_link("h", "d/f").finish();
+        TarMaker().directory("d").file("d/f", "content").symlink("l", "d").hard_link("h", "d/f").finish();
     const std::vector<std::string> seeds = {
         ordinary,
         mydocker::test::gzip(ordinary),
         mydocker::test::zstd(ordinary),
-        TarWriter().directory("d").file("d/.wh.x", "").file("d/.wh..wh..opq", "").finish(),
-        TarWriter().file(".wh.a", "").directory("a").file("a/b", "").finish(),
-        TarWriter()
+        TarMaker().directory("d").file("d/.wh.x", "").file("d/.wh..wh..opq", "").finish(),
+        TarMaker().file(".wh.a", "").directory("a").file("a/b", "").finish(),
+        TarMaker()
             .add({.path = "x", .pax = {{"path", "y"}, {"mtime", "1.5"}, {"SCHILY.xattr.user.k", "v"}}})
             .finish(),
-        TarWriter().add({.path = "L", .type = 'L', .content = "long"}).file("x", "").finish(),
-        TarWriter()
+        TarMaker().add({.path = "L", .type = 'L', .content = "long"}).file("x", "").finish(),
+        TarMaker()
             .add({.path = "s", .content = "ab", .pax = {{"GNU.sparse.size", "9"}, {"GNU.sparse.map", "4,2"}}})
             .finish(),
-        TarWriter()
+        TarMaker()
             .add({.path = "s",
                   .content = "1\n4\n2\n" + std::string(506, '\0') + "ab",
                   .pax = {{"GNU.sparse.major", "1"}, {"GNU.sparse.name", "s"}, {"GNU.sparse.realsize", "9"}}})
             .finish(),
-        TarWriter().add({.path = "s", .type = 'S'}).finish(),
-        TarWriter()
+        TarMaker().add({.path = "s", .type = 'S'}).finish(),
+        TarMaker()
             .add({.path = "n", .type = '3', .device_major = 1, .device_minor = 3})
             .add({.path = "p", .type = '6'})
             .finish(),

@@ -35,6 +35,14 @@ TEST_P(CommandLine, IsRefusedInOneLine) {
     EXPECT_TRUE(outcome.err.starts_with("mydocker: ")) << outcome.err;
 }
 
+// More than a record takes, though no word is longer than the kernel lets it be.
+std::vector<std::string> many_labels() {
+    std::vector<std::string> flags;
+    for (const char key : {'a', 'b', 'c', 'd', 'e'})
+        flags.insert(flags.end(), {"-l", std::string(1, key) + "=" + std::string(120'000, 'x')});
+    return flags;
+}
+
 std::vector<std::string> run_with(std::vector<std::string> flags) {
     flags.insert(flags.begin(), {"run", "--rm"});
     flags.insert(flags.end(), {"busybox", "true"});
@@ -71,7 +79,50 @@ const std::vector<BadWords> kWords{
     {"NameLong", run_with({"--name", std::string(254, 'n')}), 125, "253"},
     {"NameForeign", run_with({"--name", "\xc3\xa9"}), 125, "is no container name: .*letter or digit"},
     {"NameNewline", run_with({"--name", "a\nb"}), 125, "letters, digits"},
+    {"LabelsHuge", run_with(many_labels()), 125, "labels, volumes and health check take .* at most 524288"},
+    {"StopSignal", run_with({"--stop-signal", "FOO"}), 125, "stop-signal: 'FOO' is no signal"},
+    {"WaitForNobody", {"wait", ""}, 1, "no container ''"},
     {"EnvWithoutName", run_with({"-e", "=x"}), 125, "env: '=x' has no name"},
+    {"EnvFileMissing", run_with({"--env-file", "/nope.env"}), 125, "env-file: .*'/nope.env'.*No such file"},
+    {"EnvFileBinary", run_with({"--env-file", "/bin/busybox"}), 125, "env-file.*/bin/busybox"},
+    {"EnvFileHuge", run_with({"--env-file", "/dev/zero"}), 125, "'/dev/zero' is larger than 1048576 bytes"},
+    {"EnvFileDirectory", run_with({"--env-file", "/etc"}), 125, "env-file: .*'/etc'"},
+    {"VolumeTooManyParts", run_with({"-v", "a:b:c:d"}), 125,
+     "volume: 'a:b:c:d': it has more parts than SOURCE:TARGET:OPTIONS"},
+    {"VolumeRelativeTarget", run_with({"-v", "/tmp:b"}), 125, "the target 'b' is not an absolute path"},
+    {"VolumeBothAccesses", run_with({"-v", "/tmp:/b:ro,rw"}), 125, "'ro' and 'rw' contradict each other"},
+    {"VolumeOnRoot", run_with({"-v", "/tmp:/"}), 125, "the target cannot be '/'"},
+    {"VolumeLeavesRoot", run_with({"-v", "/tmp:/../b"}), 125, "the target '/../b' leaves the root"},
+    {"VolumeOverProc", run_with({"-v", "/tmp:/proc"}), 125, "refusing to mount over /proc"},
+    {"VolumeBelowProc", run_with({"-v", "/tmp:/proc/sys"}), 125,
+     "refusing to mount over '/proc/sys' in /proc"},
+    {"VolumeTwice", run_with({"-v", "/tmp:/b", "--tmpfs", "/b/"}), 125, "the target '/b' is given twice"},
+    {"VolumeName", run_with({"-v", "a/b:/c"}), 125, "'a/b' is no volume name"},
+    {"MountMissingSource", run_with({"--mount", "type=bind,source=/nope,target=/b"}), 125,
+     "'/nope' does not exist"},
+    {"MountUnknownKey", run_with({"--mount", "type=bind,sauce=/a,target=/b"}), 125, "unknown key 'sauce'"},
+    {"TmpfsUnknownOption", run_with({"--tmpfs", "/b:bind"}), 125, "tmpfs: '/b:bind': unknown option 'bind'"},
+    {"TmpfsOverProc", run_with({"--tmpfs", "/proc"}), 125, "refusing to mount over /proc"},
+    {"CapabilityUnknown", run_with({"--cap-add", "FLY"}), 125, "cap-add: 'FLY' is no capability"},
+    {"SecurityUnknown", run_with({"--security-opt", "label=x"}), 125,
+     "security-opt: 'label=x': it is unknown"},
+    {"SeccompProfile", run_with({"--security-opt", "seccomp=/p.json"}), 125,
+     "security-opt: 'seccomp=/p.json': open '/p.json': No such file or directory"},
+    {"SeccompDirectory", run_with({"--security-opt", "seccomp=/etc"}), 125,
+     "security-opt: 'seccomp=/etc': read '/etc': Is a directory"},
+    {"SeccompNoJson", run_with({"--security-opt", "seccomp=/etc/passwd"}), 125,
+     "seccomp profile '/etc/passwd': JSON damaged at byte 1"},
+    {"SeccompEmpty", run_with({"--security-opt", "seccomp="}), 125,
+     "security-opt: 'seccomp=': it names no file"},
+    {"UlimitUnknown", run_with({"--ulimit", "nofiles=1"}), 125, "ulimit: 'nofiles=1'.*RLIMIT_NOFILES"},
+    {"UlimitBackwards", run_with({"--ulimit", "nofile=2:1"}), 125,
+     "ulimit: 'nofile=2:1'.*above the hard one"},
+    {"ShmSize", run_with({"--shm-size", "big"}), 125, "shm-size: 'big' is no size"},
+    {"AddHost", run_with({"--add-host", "db"}), 125, "add-host: 'db' is not of the form HOST:ADDRESS"},
+    {"Dns", run_with({"--dns", "here"}), 125, "dns: 'here' is no IP address"},
+    {"NoSuchVolume", {"volume", "rm", "nobody"}, 1, "volume rm: no volume 'nobody'"},
+    {"VolumeNameBad", {"volume", "create", "../x"}, 125, "'../x' is no volume name"},
+    {"VolumeDriver", {"volume", "create", "-d", "nfs", "x"}, 125, "driver 'nfs' is unknown; there is: local"},
     {"TerminalWithoutOne", run_with({"-t"}), 125, "-t needs a terminal on standard input; use -i alone"},
     {"NetworkUnknown", run_with({"--network", "moon"}), 125,
      "network: 'moon' is unknown; there are: none, host, container:NAME"},

@@ -41,7 +41,7 @@ TEST_F(LaunchContainer, LoadsTheFilter) {
               "NoNewPrivs:\t0\nSeccomp:\t2\n");
 }
 
-struct BadCommand {
+struct BadLaunch {
     const char* name;
     std::vector<std::string> args;
     int exit_code;
@@ -67,7 +67,7 @@ TEST_F(LaunchContainer, SaysWhyACommandDoesNotStart) {
     root_->write("arm", elf, 0755);
     root_->write("dynamic", slurp("/bin/ls"), 0755);
     (void)!::symlink("/nowhere", (*root_ / "dangling").c_str());
-    const BadCommand kCases[] = {
+    const BadLaunch kCases[] = {
         {"not in PATH", {"foo"}, 127, "'foo' is not found in PATH=/usr/bin:/bin"},
         {"path missing", {"/no/such"}, 127, "'/no/such' does not exist"},
         {"empty name", {""}, 127, "name is empty"},
@@ -93,7 +93,7 @@ TEST_F(LaunchContainer, SaysWhyACommandDoesNotStart) {
          127,
          "needs the loader '/lib64/ld-linux-x86-64.so.2', which is not in the image"},
     };
-    for (const BadCommand& one : kCases) {
+    for (const BadLaunch& one : kCases) {
         spec_.process.args = one.args;
         const Launched result = launch(spec_);
         ASSERT_FALSE(result.started) << one.name;

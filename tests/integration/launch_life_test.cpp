@@ -48,6 +48,7 @@ TEST_F(LaunchContainer, AbandonedBeforeTheStartLeavesNothing) {
     {
         auto begun = runtime::Launch::begin(*plan, input);
         ASSERT_TRUE(begun);
+        ASSERT_TRUE(begun->make_mounts(*plan));
         pid = begun->pid();
         ASSERT_EQ(begun->receive()->kind, runtime::InitMessage::Kind::ready);
     }
@@ -74,7 +75,8 @@ pid_t launch_in_between(const ContainerSpec& spec, bool to_the_command, bool die
     runtime::LaunchInput input;
     input.init_path = init_path();
     auto begun = runtime::Launch::begin(*plan, input);
-    if (!begun || begun->receive()->kind != runtime::InitMessage::Kind::ready) ::_exit(1);
+    if (!begun || !begun->make_mounts(*plan) || begun->receive()->kind != runtime::InitMessage::Kind::ready)
+        ::_exit(1);
     if (to_the_command) {
         (void)begun->go();
         if (begun->receive()->kind != runtime::InitMessage::Kind::started) ::_exit(1);

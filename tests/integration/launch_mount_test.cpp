@@ -21,7 +21,7 @@ class HostileImage : public LaunchContainer {
 
 TEST_F(HostileImage, WithALinkForProcSysOrDevDoesNotStart) {
     for (const char* name : {"proc", "sys", "dev"}) {
-        TempDir outside;
+        const TempDir outside;
         replace(name, outside.path());
         const Launched result = sh("true");
         EXPECT_FALSE(result.started) << name;
@@ -35,8 +35,8 @@ TEST_F(HostileImage, WithALinkForProcSysOrDevDoesNotStart) {
 }
 
 TEST_F(HostileImage, CannotLeadAMountOutside) {
-    TempDir outside;
-    TempDir source;
+    const TempDir outside;
+    const TempDir source;
     replace("data", outside.path());
     spec_.mounts.push_back({"/data", "bind", source.path(), {"rbind"}});
 
@@ -50,7 +50,7 @@ TEST_F(HostileImage, CannotLeadAMountOutside) {
 }
 
 TEST_F(HostileImage, CannotLeadAMountIntoProc) {
-    TempDir source;
+    const TempDir source;
     for (const char* target : {"/proc", "/proc/sys", "/proc/self/attr"}) {
         replace("data", target);
         spec_.mounts.resize(6);
@@ -81,7 +81,7 @@ TEST_F(HostileImage, MayHaveNothingInIt) {
 }
 
 TEST_F(LaunchContainer, BindsFilesAndDirectoriesWhereNothingIs) {
-    TempDir source;
+    const TempDir source;
     ASSERT_TRUE(files::write_atomically(source / "file", "text", 0644));
     spec_.mounts.push_back({"/a/b/file", "bind", source / "file", {"bind", "ro"}});
     spec_.mounts.push_back({"/c/d", "bind", source.path(), {"rbind"}});
@@ -92,7 +92,7 @@ TEST_F(LaunchContainer, BindsFilesAndDirectoriesWhereNothingIs) {
 }
 
 TEST_F(LaunchContainer, MakesAReadOnlyBindReadOnlyAllTheWayDown) {
-    TempDir source;
+    const TempDir source;
     ::mkdir((source / "sub").c_str(), 0755);
     ASSERT_EQ(::mount("tmpfs", (source / "sub").c_str(), "tmpfs", 0, nullptr), 0);
     spec_.mounts.push_back({"/data", "bind", source.path(), {"rbind", "ro"}});
@@ -110,6 +110,22 @@ TEST_F(LaunchContainer, NamesABindWhoseSourceIsMissing) {
 }
 
 TEST_F(LaunchContainer, GivesTheKernelsReasonForAMount) {
+    spec_.mounts.push_back({"/data", "tmpfs", "tmpfs", {"size=many"}});
+
+    const std::string text = text_of(sh("true"));
+
+    EXPECT_NE(text.find("mount 'tmpfs' on '/data'"), std::string::npos) << text;
+    EXPECT_NE(text.find("tmpfs: Bad value for 'size'"), std::string::npos) << text;
+}
+
+// A kernel that takes any option of overlayfs reads them only later, and tells its log alone what is wrong.
+bool overlay_gives_reasons() {
+    const auto context = sys::fsopen("overlay", 0);
+    return context && !sys::fsconfig_string(context->get(), "no_such_option", "x");
+}
+
+TEST_F(LaunchContainer, GivesTheKernelsReasonForAnOverlay) {
+    if (!overlay_gives_reasons()) GTEST_SKIP() << "this kernel (older than 6.5) writes it into its log only";
     Mount overlay;
     overlay.type = "overlay";
     overlay.source = "overlay";

@@ -199,5 +199,58 @@ TEST_F(Life, AHundredComeAndGo) {
     EXPECT_EQ(outcome.err, "");
 }
 
+// No other command helps: whoever looks would bring it to rest.
+TEST_F(Life, EndsWithoutHelpWhereverTheRootsAreNamed) {
+    const Command run{.words = {stage() + "/bin/mydocker", "run", "-d", "--rm", "busybox", "true"},
+                      .input = {},
+                      .environment = {"MYDOCKER_ROOT=" + root(), "MYDOCKER_RUN_ROOT=" + run_root()},
+                      .directory = {}};
+
+    const Outcome outcome = test::run(run);
+
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    const std::string id = outcome.out.substr(0, 64);
+    remove_at_end(id);
+    EXPECT_TRUE(eventually([&] { return !std::filesystem::exists(root() + "/containers/" + id); }));
+    EXPECT_TRUE(eventually([&] { return !std::filesystem::exists(run_root() + "/" + id); }));
+}
+
+// Between the record's naming the process and its being let go, that process is ours: the monitor's mark
+// tells. Without the mark a running container looks as if it were there.
+class BeingBorn : public EngineTest {
+  protected:
+    void SetUp() override {
+        EngineTest::SetUp();
+        if (IsSkipped()) return;
+        remove_at_end("young");
+        const Outcome run = mydocker({"run", "-d", "--name", "young", "busybox", "sleep", "1000"});
+        ASSERT_EQ(run.exit_code, 0) << run.err;
+        ASSERT_EQ(::unlink((run_root() + "/" + run.out.substr(0, 64) + "/go").c_str()), 0);
+    }
+};
+
+TEST_F(BeingBorn, LendsItsNetworkToNobody) {
+    const Outcome joined = mydocker({"run", "--rm", "--network", "container:young", "busybox", "true"});
+
+    EXPECT_EQ(joined.exit_code, 125);
+    EXPECT_EQ(joined.err, "mydocker: run: network: container 'young' is not running\n");
+}
+
+TEST_F(BeingBorn, HearsNoSignalAndSaysSo) {
+    const Outcome sent = mydocker({"kill", "-s", "TERM", "young"});
+
+    EXPECT_EQ(sent.exit_code, 1);
+    EXPECT_EQ(sent.err, "mydocker: kill: container 'young' is still being started\n");
+}
+
+TEST_F(BeingBorn, IsStoppedAtOnce) {
+    const auto begin = std::chrono::steady_clock::now();
+
+    EXPECT_EQ(mydocker({"stop", "young"}).exit_code, 0);
+
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5)); // Not the ten of `stop`.
+    EXPECT_EQ(mydocker({"ps", "-q"}).out, "");
+}
+
 } // namespace
 } // namespace mydocker::test

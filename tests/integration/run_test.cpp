@@ -13,13 +13,6 @@ namespace {
 
 class Run : public EngineTest {};
 
-std::string read_text(const std::string& path) {
-    std::ifstream file(path);
-    std::stringstream text;
-    text << file.rdbuf();
-    return text.str();
-}
-
 TEST_F(Run, KeepsTheWordsOfTheCommandApart) {
     const Outcome outcome =
         mydocker({"run", "--rm", "busybox", "sh", "-c", "for a; do printf '[%s]' \"$a\"; done", "x", "a b",
@@ -73,6 +66,8 @@ INSTANTIATE_TEST_SUITE_P(
                       ExitCase{"Three", {"sh", "-c", "exit 3"}, 3},
                       ExitCase{"All", {"sh", "-c", "exit 255"}, 255},
                       ExitCase{"Killed", {"sh", "-c", "sh -c 'kill -9 $$'; exit $?"}, 137},
+                      ExitCase{"KilledByItself", {"sh", "-c", "kill -9 $$; exit 5"}, 137},
+                      ExitCase{"NotKilledByItsChild", {"sh", "-c", "sh -c 'kill -9 1'; exit 6"}, 6},
                       ExitCase{"NotFound", {"no-such-command"}, 127},
                       ExitCase{"NotFoundPath", {"/no/such/command"}, 127},
                       ExitCase{"Directory", {"/etc"}, 126}, ExitCase{"NotExecutable", {"/etc/passwd"}, 126}),
@@ -153,20 +148,31 @@ TEST_F(Run, LetsTheContainerNoticeThatItsReaderIsGone) {
     EXPECT_EQ(outcome.out, "y\ny\n1\n") << outcome.err;
 }
 
+// What the kernel says of the limits below, in the words of this host's cgroup layout.
+std::string limits_of(const std::string& id) {
+    const std::string tree = "/sys/fs/cgroup/";
+    const std::string below = "/mydocker/" + id + "/";
+    std::vector<std::string> files{"memory" + below + "memory.limit_in_bytes", "cpu" + below + "cpu.shares",
+                                   "cpuset" + below + "cpuset.cpus", "pids" + below + "pids.max"};
+    if (missing(Need::cgroup_v1))
+        files = {below + "memory.max", below + "cpu.weight", below + "cpuset.cpus", below + "pids.max"};
+    std::string text;
+    for (const std::string& file : files)
+        text += content_of(tree + file);
+    return text;
+}
+
 TEST_F(Run, SetsTheLimitsItWasAskedFor) {
+    const std::string shares = missing(Need::cgroup_v1) ? "59\n" : "512\n"; // As a weight of cgroup v2.
     remove_at_end("limits");
     ASSERT_EQ(mydocker({"run", "-d", "--name", "limits", "-m", "64m", "-cpushare", "512", "-cpuset", "0",
                         "--pids-limit", "99", "busybox", "sleep", "1000"})
                   .exit_code,
               0);
-    if (auto why = missing(Need::cgroup_v1)) GTEST_SKIP() << *why;
-    const std::string id = member(mydocker({"inspect", "limits"}).out, "Id");
-    const std::string below = "/mydocker/" + id + "/";
 
-    EXPECT_EQ(read_text("/sys/fs/cgroup/memory" + below + "memory.limit_in_bytes"), "67108864\n");
-    EXPECT_EQ(read_text("/sys/fs/cgroup/cpu" + below + "cpu.shares"), "512\n");
-    EXPECT_EQ(read_text("/sys/fs/cgroup/cpuset" + below + "cpuset.cpus"), "0\n");
-    EXPECT_EQ(read_text("/sys/fs/cgroup/pids" + below + "pids.max"), "99\n");
+    const std::string id = member(mydocker({"inspect", "limits"}).out, "Id");
+
+    EXPECT_EQ(limits_of(id), "67108864\n" + shares + "0\n99\n");
 }
 
 TEST_F(Run, ReportsThatTheContainerRanOutOfMemory) {
@@ -186,7 +192,8 @@ TEST_F(Run, GivesAShellOnATerminalOfItsOwn) {
     EXPECT_TRUE(terminal.expect("33 77")) << terminal.output();
     EXPECT_TRUE(terminal.expect("pid=1")) << terminal.output();
 
-    terminal.type("echo sta''rted; sleep 1000\n");
+    // Said by the job itself: from then on it is in the foreground, and Ctrl-Z meets nobody else.
+    terminal.type("sh -c \"echo sta''rted; exec sleep 1000\"\n");
     ASSERT_TRUE(terminal.expect("started\r\n")) << terminal.output();
     terminal.type("\x1a"); // Ctrl-Z: the shell has job control.
     EXPECT_TRUE(terminal.expect("Stopped")) << terminal.output();
@@ -241,13 +248,68 @@ TEST_F(Run, LeavesTheContainerRunningWhenTheCommandLineIsKilled) {
     EXPECT_NE(listed.out.find("Up "), std::string::npos) << listed.out;
 }
 
+// A monitor that hangs, in an installation of its own.
+class HungStart : public EngineTest {
+  protected:
+    void SetUp() override {
+        EngineTest::SetUp();
+        if (IsSkipped()) return;
+        const std::string libexec = prefix_ / "libexec/mydocker";
+        std::filesystem::create_directories(libexec);
+        std::filesystem::create_directories(prefix_ / "bin");
+        std::filesystem::copy_file(stage() + "/bin/mydocker", prefix_ / "bin/mydocker");
+        std::filesystem::create_symlink(stage() + "/lib", prefix_ / "lib");
+        std::filesystem::create_symlink(stage() + "/share", prefix_ / "share");
+        std::ofstream(libexec + "/mydocker-monitor")
+            << "#!/bin/sh\necho hangs > " << prefix_ / "hangs" << "\nexec sleep 1000\n";
+        std::filesystem::permissions(libexec + "/mydocker-monitor", std::filesystem::perms::owner_all);
+    }
+    std::vector<std::string> hung_run() {
+        auto words = command({"run", "--name", "hung", "busybox", "true"});
+        words.front() = prefix_ / "bin/mydocker";
+        return words;
+    }
+
+    TempDir prefix_;
+};
+
+TEST_F(HungStart, EndsWithTheSignalThatIsSentAndLeavesNothing) {
+    for (const int signal : {SIGINT, SIGTERM}) {
+        std::filesystem::remove(prefix_ / "hangs");
+        Terminal terminal(hung_run());
+        ASSERT_TRUE(eventually([&] { return std::filesystem::exists(prefix_ / "hangs"); }));
+
+        // Before it waits for the monitor a signal ends it at once.
+        EXPECT_TRUE(eventually([&] {
+            return content_of("/proc/" + std::to_string(terminal.pid()) + "/wchan").find("poll") !=
+                   std::string::npos;
+        }));
+        ::kill(terminal.pid(), signal);
+
+        EXPECT_EQ(terminal.wait(), 128 + signal) << terminal.output();
+        EXPECT_NE(terminal.output().find("before the command was executed"), std::string::npos)
+            << terminal.output();
+        EXPECT_EQ(mydocker({"ps", "-aq"}).out, "");
+    }
+}
+
+TEST_F(Run, SaysOnceWhatItsStartFailedAt) {
+    const Outcome outcome = mydocker({"run", "--rm", "--ulimit", "nofile=2000000000", "busybox", "true"});
+
+    EXPECT_EQ(outcome.exit_code, 125);
+    const std::string stage = "set the resource limits: ";
+    const auto at = outcome.err.find(stage);
+    ASSERT_NE(at, std::string::npos) << outcome.err;
+    EXPECT_EQ(outcome.err.find(stage, at + 1), std::string::npos) << outcome.err;
+}
+
 TEST_F(Run, LeavesTheHostsMountsAlone) {
-    const std::string before = read_text("/proc/self/mountinfo");
+    const std::string before = content_of("/proc/self/mountinfo");
     remove_at_end("mounts");
 
     ASSERT_EQ(mydocker({"run", "-d", "--name", "mounts", "busybox", "sleep", "1000"}).exit_code, 0);
 
-    EXPECT_EQ(read_text("/proc/self/mountinfo"), before);
+    EXPECT_EQ(content_of("/proc/self/mountinfo"), before);
     EXPECT_TRUE(std::filesystem::exists("/dev/null"));
     EXPECT_TRUE(std::filesystem::exists("/proc/self/status"));
 }

@@ -25,6 +25,9 @@ namespace mydocker::test {
                 throw std::runtime_error("load outside of seccomp_data");
             std::memcpy(&accumulator, reinterpret_cast<const char*>(&call) + step.k, sizeof accumulator);
             continue;
+        case BPF_ALU | BPF_AND | BPF_K:
+            accumulator &= step.k;
+            continue;
         case BPF_RET | BPF_K:
             return step.k;
         case BPF_JMP | BPF_JA:

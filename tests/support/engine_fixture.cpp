@@ -55,8 +55,14 @@ void EngineTest::SetUpTestSuite() {
     const UniqueFd machine = lock_machine();
     shared() = std::make_unique<TempDir>();
     // The image is unpacked, and everything that stays has been made, before anything is measured.
-    (void)run({stage() + "/bin/mydocker", "--root", root(), "--run-root", run_root(), "run", "--rm",
-               "busybox", "true"});
+    const std::vector<std::string> roots{stage() + "/bin/mydocker", "--root", root(), "--run-root",
+                                         run_root()};
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"run", "--rm", "busybox", "true"}, {"volume", "rm", "-f", "none"}}) {
+        std::vector<std::string> all = roots;
+        all.insert(all.end(), words.begin(), words.end());
+        (void)run(all);
+    }
 }
 
 void EngineTest::TearDownTestSuite() {

@@ -2,7 +2,7 @@
 // to its next system call if it is a victim, or to its next child or program if it is not.
 #include "support/faultline.hpp"
 
-#include "mydocker/support/files.hpp"
+#include "support/child_streams.hpp"
 
 #include <array>
 #include <cerrno>
@@ -15,11 +15,8 @@
 #include <fcntl.h>
 #include <fstream>
 #include <optional>
-#include <pty.h>
-#include <sstream>
+#include <set>
 #include <stdexcept>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -42,16 +39,10 @@ constexpr long kOptions = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_
                           PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL;
 constexpr int kSystemCallStop = SIGTRAP | 0x80;
 
-template <class T>
-T must(T result, const char* what) {
-    if (result < 0) throw std::runtime_error(std::string("faultline: ") + what + ": " + std::strerror(errno));
-    return result;
-}
-
 // ptrace(2) takes numbers in the place of pointers.
 void* as_pointer(std::uintptr_t value) {
     void* pointer = nullptr;
-    std::memcpy(&pointer, &value, sizeof pointer);
+    std::memcpy(static_cast<void*>(&pointer), &value, sizeof pointer);
     return pointer;
 }
 
@@ -60,34 +51,46 @@ void request(long what, pid_t pid, std::uintptr_t data = 0) {
     (void)::ptrace(static_cast<__ptrace_request>(what), pid, nullptr, as_pointer(data));
 }
 
+// Calls that do not return, whatever is done to them.
+bool never_fails(std::uint64_t number) {
+    return number == SYS_exit || number == SYS_exit_group || number == SYS_rt_sigreturn;
+}
+
 // --- the registers of a stopped process ------------------------------------------------------------
 
 #if defined(__x86_64__)
-void change_registers(pid_t pid, void (*change)(user_regs_struct&, std::uint64_t), std::uint64_t value) {
+template <class Change>
+void change_registers(pid_t pid, const Change& change) {
     user_regs_struct registers{};
     iovec area{&registers, sizeof registers};
     if (::ptrace(PTRACE_GETREGSET, pid, as_pointer(NT_PRSTATUS), &area) != 0) return;
-    change(registers, value);
+    change(registers);
     (void)::ptrace(PTRACE_SETREGSET, pid, as_pointer(NT_PRSTATUS), &area);
 }
 
 // At the entry: no call is made.
 void skip_call(pid_t pid) {
-    change_registers(
-        pid, [](user_regs_struct& registers, std::uint64_t value) { registers.orig_rax = value; },
-        ~std::uint64_t{0});
+    change_registers(pid, [](user_regs_struct& registers) { registers.orig_rax = ~0ULL; });
+}
+
+// At the entry, and at the exit to put back what the caller believes is there still.
+void set_argument(pid_t pid, std::size_t index, std::uint64_t value) {
+    constexpr std::array kArguments{&user_regs_struct::rdi, &user_regs_struct::rsi, &user_regs_struct::rdx,
+                                    &user_regs_struct::r10, &user_regs_struct::r8,  &user_regs_struct::r9};
+    change_registers(pid, [&](user_regs_struct& registers) { registers.*kArguments.at(index) = value; });
 }
 
 // At the exit: what the caller sees.
 void set_error(pid_t pid, int error) {
-    change_registers(
-        pid, [](user_regs_struct& registers, std::uint64_t value) { registers.rax = value; },
-        static_cast<std::uint64_t>(-static_cast<std::int64_t>(error)));
+    change_registers(pid, [&](user_regs_struct& registers) {
+        registers.rax = static_cast<std::uint64_t>(-static_cast<std::int64_t>(error));
+    });
 }
 #else
 void skip_call(pid_t) {
     throw std::runtime_error("faultline: failing a system call has to be written for this machine");
 }
+void set_argument(pid_t, std::size_t, std::uint64_t) {}
 void set_error(pid_t, int) {}
 #endif
 
@@ -106,88 +109,23 @@ std::optional<Victim> program_of(pid_t pid) {
     return Victim::command_line;
 }
 
-// --- the command line's standard streams -----------------------------------------------------------
-
-class Streams {
-  public:
-    explicit Streams(const TraceRequest& request) {
-        if (request.terminal) {
-            const winsize size{24, 80, 0, 0};
-            int master = -1;
-            int slave = -1;
-            must(::openpty(&master, &slave, nullptr, nullptr, &size), "openpty");
-            master_.reset(master);
-            in_.reset(slave);
-            must(::fcntl(master, F_SETFL, O_NONBLOCK), "fcntl");
-            (void)!::write(master, request.input.data(), request.input.size());
-            return;
-        }
-        in_ = memory(request.input);
-        out_ = memory({});
-        err_ = memory({});
-    }
-
-    // In the child, which may only make system calls.
-    void take_place() const {
-        if (master_) {
-            ::setsid();
-            ::ioctl(in_.get(), TIOCSCTTY, 0);
-        }
-        ::dup2(in_.get(), STDIN_FILENO);
-        ::dup2(out_ ? out_.get() : in_.get(), STDOUT_FILENO);
-        ::dup2(err_ ? err_.get() : in_.get(), STDERR_FILENO);
-    }
-
-    // The child has its own: the terminal hangs up when that one is gone.
-    void leave_to_child() {
-        if (master_) in_.reset();
-    }
-
-    // A terminal that nobody reads from would stop its writer.
-    void read_terminal(Outcome& outcome) const {
-        if (!master_) return;
-        std::array<char, 4096> buffer;
-        for (ssize_t count = 0; (count = ::read(master_.get(), buffer.data(), buffer.size())) > 0;)
-            outcome.out.append(buffer.data(), static_cast<std::size_t>(count));
-    }
-
-    void read_files(Outcome& outcome) const {
-        if (master_) return read_terminal(outcome);
-        outcome.out = content(out_.get());
-        outcome.err = content(err_.get());
-    }
-
-  private:
-    static UniqueFd memory(const std::string& content) {
-        UniqueFd fd(must(::memfd_create("faultline", MFD_CLOEXEC), "memfd_create"));
-        (void)!::pwrite(fd.get(), content.data(), content.size(), 0);
-        return fd;
-    }
-    static std::string content(int fd) {
-        std::string text(static_cast<std::size_t>(::lseek(fd, 0, SEEK_END)), '\0');
-        (void)!::pread(fd, text.data(), text.size(), 0);
-        return text;
-    }
-
-    UniqueFd master_;
-    UniqueFd in_;
-    UniqueFd out_;
-    UniqueFd err_;
-};
-
 // --- the tracer ------------------------------------------------------------------------------------
 
 struct Task {
     std::optional<Victim> victim; // nothing: not one of our programs, or not yet
     bool newborn = false;         // has not executed anything since it was made
     bool introduced = false;      // its maker's stop has told whose child it is
+    bool loading = false;         // since its program was executed, until its first thread is set up
     bool held = false;            // stands at its first stop until it is introduced
-    int pending_error = 0;        // of the call it is in
+    // Of the call it is in: what is still to be done at its exit.
+    std::optional<CallFailure> pending = {};
 };
 
 class Tracer {
   public:
-    explicit Tracer(const TraceRequest& request) : request_(request), streams_(request) {
+    explicit Tracer(const TraceRequest& request)
+        : request_(request),
+          streams_(request.input, request.terminal ? Terminals::yes : Terminals::no) {
         sigset_t child;
         sigemptyset(&child);
         sigaddset(&child, SIGCHLD);
@@ -228,6 +166,7 @@ class Tracer {
         std::array<int, 2> gate{};
         must(::pipe2(gate.data(), O_CLOEXEC), "pipe2");
         std::vector<char*> argv;
+        argv.reserve(request_.words.size() + 1);
         for (const std::string& word : request_.words)
             argv.push_back(const_cast<char*>(word.c_str()));
         argv.push_back(nullptr);
@@ -283,6 +222,7 @@ class Tracer {
         if (event == PTRACE_EVENT_STOP && signal != SIGTRAP) return request(PTRACE_LISTEN, pid);
         if (event == PTRACE_EVENT_STOP) {
             task.held = !task.introduced && !releasing_;
+            if (!task.introduced && releasing_) released_early_.insert(pid);
             if (!task.held) go_on(pid, task);
             return;
         }
@@ -294,8 +234,7 @@ class Tracer {
         unsigned long message = 0;
         if (::ptrace(PTRACE_GETEVENTMSG, parent, nullptr, &message) != 0) return;
         const auto pid = static_cast<pid_t>(message);
-        // One that is to be released anyway may be so already.
-        if (releasing_ && !tasks_.contains(pid)) return;
+        if (released_early_.erase(pid) > 0) return;
         const bool held = tasks_[pid].held;
         tasks_[pid] = Task{.victim = maker.victim, .newborn = true, .introduced = true};
         if (held) go_on(pid, tasks_[pid]);
@@ -303,6 +242,7 @@ class Tracer {
 
     void take_program(pid_t pid, Task& task) {
         task.newborn = false;
+        task.loading = true;
         task.victim = program_of(pid);
         if (task.victim) return go_on(pid, task);
         // The user's command.
@@ -313,9 +253,9 @@ class Tracer {
     void take_call(pid_t pid, Task& task) {
         __ptrace_syscall_info info{};
         const long size = ::ptrace(PTRACE_GET_SYSCALL_INFO, pid, as_pointer(sizeof info), &info);
-        if (size > 0 && info.op == PTRACE_SYSCALL_INFO_EXIT && task.pending_error != 0) {
-            set_error(pid, task.pending_error);
-            task.pending_error = 0;
+        if (size > 0 && info.op == PTRACE_SYSCALL_INFO_EXIT && task.pending) {
+            end_failure(pid, *task.pending);
+            task.pending.reset();
         }
         if (size > 0 && info.op == PTRACE_SYSCALL_INFO_ENTRY && task.victim && !releasing_)
             if (enter_call(pid, task, info)) return;
@@ -324,6 +264,7 @@ class Tracer {
 
     // Whether the victim was killed.
     bool enter_call(pid_t pid, Task& task, const __ptrace_syscall_info& info) {
+        if (info.entry.nr == SYS_set_tid_address) task.loading = false;
         const std::size_t count = ++trace_.counts[*task.victim];
         const Fault& fault = request_.fault;
         const bool counting = fault.kind == Fault::Kind::none;
@@ -331,11 +272,13 @@ class Tracer {
         if (!counting && (*task.victim != fault.victim || (fault.at != 0 && count < fault.at))) return false;
         const bool again = !trace_.struck.empty();
         if (again && !fault.lasting) return false;
+        if (fault.kind == Fault::Kind::error && never_fails(info.entry.nr)) return false; // The next, then.
 
         std::array<std::uint64_t, 6> arguments{};
         for (std::size_t i = 0; i < arguments.size(); ++i)
             arguments.at(i) = info.entry.args[i];
-        const SystemCall call = describe_call(pid, info.entry.nr, arguments);
+        SystemCall call = describe_call(pid, info.entry.nr, arguments);
+        call.of_loader = task.loading;
         if (counting) {
             trace_.calls.emplace_back(*task.victim, call.text);
             return false;
@@ -349,11 +292,11 @@ class Tracer {
         const Fault& fault = request_.fault;
         const std::string who = (task.newborn ? "the child of " : "") + std::string(to_string(*task.victim));
         if (fault.kind == Fault::Kind::error) {
+            const auto failure = fault.choose ? fault.choose(call) : CallFailure{.error = fault.error};
+            if (!failure) return false; // The next, then.
             if (trace_.struck.empty())
-                trace_.struck =
-                    "failed " + call.text + " of " + who + " with " + ::strerrorname_np(fault.error);
-            task.pending_error = fault.error;
-            skip_call(pid);
+                trace_.struck = "failed " + call.text + " of " + who + " " + to_string(*failure);
+            begin_failure(pid, task, call, *failure);
             return false;
         }
         trace_.struck = "killed " + who + " before " + call.text;
@@ -362,8 +305,22 @@ class Tracer {
         return true;
     }
 
+    static void begin_failure(pid_t pid, Task& task, const SystemCall& call, const CallFailure& failure) {
+        task.pending = failure;
+        if (failure.manner == CallFailure::Manner::not_made) skip_call(pid);
+        if (failure.manner != CallFailure::Manner::altered) return;
+        task.pending->value = call.arguments.at(failure.argument);
+        set_argument(pid, failure.argument, failure.value);
+    }
+
+    static void end_failure(pid_t pid, const CallFailure& failure) {
+        if (failure.error != 0) set_error(pid, failure.error);
+        if (failure.manner == CallFailure::Manner::altered)
+            set_argument(pid, failure.argument, failure.value);
+    }
+
     [[nodiscard]] bool is_watched(const Task& task) const {
-        if (task.pending_error != 0) return true;
+        if (task.pending) return true;
         if (!task.victim) return false;
         const Fault& fault = request_.fault;
         if (fault.kind == Fault::Kind::none) return true;
@@ -372,7 +329,7 @@ class Tracer {
 
     void go_on(pid_t pid, const Task& task, int signal = 0) {
         const auto data = static_cast<std::uintptr_t>(signal);
-        if (releasing_ && task.pending_error == 0) {
+        if (releasing_ && !task.pending) {
             request(PTRACE_DETACH, pid, data);
             tasks_.erase(pid);
             return;
@@ -408,7 +365,8 @@ class Tracer {
     Streams streams_;
     sigset_t old_mask_{};
     std::map<pid_t, Task> tasks_;
-    pid_t command_ = 0; // 0: it has ended
+    std::set<pid_t> released_early_; // before their maker's stop told of them
+    pid_t command_ = 0;              // 0: it has ended
     bool releasing_ = false;
     Trace trace_;
 };

@@ -7,6 +7,7 @@
 // not followed. At the end every process is dead or released; what the command line left running runs on.
 #pragma once
 
+#include "support/call_failure.hpp"
 #include "support/support.hpp"
 #include "support/system_call.hpp"
 
@@ -14,6 +15,7 @@
 #include <cstddef>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/types.h>
@@ -36,13 +38,15 @@ struct Fault {
     enum class Kind {
         none,  // count
         kill,  // SIGKILL at the call's entry: the call is not made
-        error, // the call is not made and fails with `error`
+        error, // the call is not made and fails with `error`, or as `choose` says
     };
     Kind kind = Kind::none;
     Victim victim = Victim::command_line;
     std::size_t at = 0; // the victim's n-th call, from 1; 0: the first one that `matches`
     std::function<bool(const SystemCall&)> matches = {};
     int error = 0;
+    // error: how that call fails; nothing: it cannot, and the next one is asked about.
+    std::function<std::optional<CallFailure>(const SystemCall&)> choose = {};
     bool lasting = false; // error: this call, and from then on each one that `matches` (absent: each)
 };
 

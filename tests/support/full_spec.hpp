@@ -9,7 +9,12 @@ namespace mydocker::test {
     runtime::ProcessSpec process;
     process.terminal = true;
     process.console_size = runtime::ConsoleSize{.rows = 25, .columns = 80};
-    process.user = {.name = "web:www", .uid = 1000, .gid = 1001, .additional_gids = {4, 27}, .umask = 027};
+    process.user = {.name = "web:www",
+                    .uid = 1000,
+                    .gid = 1001,
+                    .additional_gids = {4, 27},
+                    .additional_groups = {"wheel", "7"},
+                    .umask = 027};
     process.args = {"sh", "-c", "echo \"$1\"; printf '%s' '*'", "x", "", "a b", "caf\xE9", "žluť"};
     process.env = {"PATH=/usr/bin:/bin", "TERM=xterm", "LATIN=\xE4\xF6", "EMPTY="};
     process.cwd = "/srv/web";

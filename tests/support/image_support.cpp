@@ -149,7 +149,7 @@ std::string descriptor(std::string_view type, std::string_view bytes) {
 
 std::string oci_archive(const ArchiveOptions& options) {
     const std::string config = config_document(options);
-    TarWriter tar;
+    TarMaker tar;
     tar.file("oci-layout", R"({"imageLayoutVersion":"1.0.0"})").directory("blobs").directory("blobs/sha256");
     std::string layers;
     for (const std::string& layer : options.layers) {
@@ -171,7 +171,7 @@ std::string oci_archive(const ArchiveOptions& options) {
 
 std::string docker_archive(const ArchiveOptions& options) {
     const std::string config = config_document(options);
-    TarWriter tar;
+    TarMaker tar;
     std::string layers;
     for (const std::string& layer : options.layers) {
         const std::string path = sha256_hex(layer) + "/layer.tar";

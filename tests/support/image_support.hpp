@@ -24,13 +24,7 @@ void write_file(const std::string& path, std::string_view bytes);
 
 // False under AddressSanitizer, whose own memory would be measured.
 [[nodiscard]] constexpr bool is_memory_measurable() {
-#if defined(__SANITIZE_ADDRESS__)
-    return false;
-#elif defined(__has_feature)
-    return !__has_feature(address_sanitizer);
-#else
-    return true;
-#endif
+    return !is_sanitized();
 }
 
 // Runs `work` in a child process; returns the most memory it had resident, in KiB, or -1 when it

@@ -70,7 +70,7 @@ void follow(runtime::Launch& launch, int output, Launched& result) {
         return;
     }
     result.started = true;
-    process::Child child = launch.release();
+    const process::Child child = launch.release();
     result.out = read_rest(output);
     const auto status = process::reap(child.pidfd.get());
     if (status) result.exit_code = status->shell_code();
@@ -147,6 +147,11 @@ Launched launch(const runtime::ContainerSpec& spec, const LaunchOptions& options
         return result;
     }
     if (options.change_plan) options.change_plan(*plan);
+    return launch(*plan, options);
+}
+
+Launched launch(const runtime::LaunchPlan& plan, const LaunchOptions& options) {
+    Launched result;
     auto output = sys::pipe();
     auto null = sys::openat(AT_FDCWD, "/dev/null", O_RDONLY);
     runtime::LaunchInput input;
@@ -155,12 +160,16 @@ Launched launch(const runtime::ContainerSpec& spec, const LaunchOptions& options
     input.standard[1] = output->write.get();
     input.standard[2] = output->write.get();
     if (options.change_input) options.change_input(input);
-    auto begun = runtime::Launch::begin(*plan, input);
+    auto begun = runtime::Launch::begin(plan, input);
     if (!begun) {
         result.begun = fail(begun);
         return result;
     }
     output->write.reset();
+    if (auto made = begun->make_mounts(plan); !made) {
+        result.begun = fail(made);
+        return result;
+    }
     auto message = begun->receive();
     if (!message) {
         result.begun = fail(message);

@@ -52,5 +52,7 @@ struct LaunchOptions {
 };
 
 [[nodiscard]] Launched launch(const runtime::ContainerSpec& spec, const LaunchOptions& options = {});
+// The same for a plan that is made already.
+[[nodiscard]] Launched launch(const runtime::LaunchPlan& plan, const LaunchOptions& options);
 
 } // namespace mydocker::test

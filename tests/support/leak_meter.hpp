@@ -4,6 +4,7 @@
 
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace mydocker::test {
@@ -22,15 +23,21 @@ class LeakMeter {
     // `watched`: directories whose files count; `program_directory`: where the programs under test are.
     LeakMeter(std::vector<std::string> watched, std::string program_directory);
 
+    // What has `piece` in it does not count.
+    void ignore(std::string piece) { ignored_.push_back(std::move(piece)); }
+
     // What is there now and was not at the start, in words; empty: nothing. Processes that are just
     // ending are waited for, a little.
     [[nodiscard]] std::string difference() const;
 
   private:
     [[nodiscard]] Inventory take() const;
+    void compare(const std::string& kind, const std::set<std::string>& before,
+                 const std::set<std::string>& after, std::string& text) const;
 
     std::vector<std::string> watched_;
     std::string program_directory_;
+    std::vector<std::string> ignored_;
     Inventory before_;
 };
 

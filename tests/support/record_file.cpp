@@ -42,7 +42,7 @@ RecordFile::RecordFile(const std::string& root, std::string id)
       path_(root + "/state/json-file/records/" + id_) {}
 
 std::string RecordFile::bytes() const {
-    std::ifstream file(path_, std::ios::binary);
+    const std::ifstream file(path_, std::ios::binary);
     std::stringstream all;
     all << file.rdbuf();
     return all.str();

@@ -1,15 +1,21 @@
 // Helpers for tests.
 #include "support/support.hpp"
 
+#include "mydocker/support/files.hpp"
+
+#include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <poll.h>
+#include <ranges>
 #include <spawn.h>
 #include <stdexcept>
 #include <sys/mount.h>
@@ -41,6 +47,12 @@ bool has_word(const std::string& path, const std::string& word) {
     return false;
 }
 
+// Listed only once its module is loaded; to ask for a mount of it loads it.
+bool has_overlayfs() {
+    const UniqueFd context(::fsopen("overlay", FSOPEN_CLOEXEC));
+    return context || has_word("/proc/filesystems", "overlay");
+}
+
 bool has_v1_controller() {
     std::ifstream info("/proc/self/mountinfo");
     for (std::string line; std::getline(info, line);)
@@ -68,19 +80,42 @@ Stream make_stream(bool to_child) {
     return to_child ? Stream{ends[1], ends[0]} : Stream{ends[0], ends[1]};
 }
 
-void pump(const std::string& input, Stream& in, Stream& out, Stream& err, Outcome& outcome) {
+// write(2) to a reader that may be gone, without the signal: ignoring that would be inherited by programs.
+ssize_t write_quietly(int fd, const char* bytes, std::size_t count) {
+    sigset_t pipe_signal;
+    ::sigemptyset(&pipe_signal);
+    ::sigaddset(&pipe_signal, SIGPIPE);
+    sigset_t before;
+    ::pthread_sigmask(SIG_BLOCK, &pipe_signal, &before);
+    const ssize_t written = ::write(fd, bytes, count);
+    const int error = errno;
+    const timespec at_once{};
+    if (written < 0 && error == EPIPE) ::sigtimedwait(&pipe_signal, nullptr, &at_once);
+    ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    errno = error;
+    return written;
+}
+
+// Until both streams have ended; false where that is not by the deadline.
+bool pump(const std::string& input, Stream& in, Stream& out, Stream& err, Outcome& outcome,
+          std::chrono::steady_clock::time_point deadline) {
     std::size_t written = 0;
+    bool in_time = true;
     (void)::fcntl(in.ours, F_SETFL, O_NONBLOCK);
     while (out.ours >= 0 || err.ours >= 0) {
+        const auto left =
+            std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+        in_time = left.count() > 0;
+        if (!in_time) break;
         if (in.ours >= 0 && written == input.size()) {
             ::close(in.ours);
             in.ours = -1;
         }
         std::array<pollfd, 3> fds{pollfd{in.ours, POLLOUT, 0}, pollfd{out.ours, POLLIN, 0},
                                   pollfd{err.ours, POLLIN, 0}};
-        if (::poll(fds.data(), fds.size(), -1) < 0) continue;
+        if (::poll(fds.data(), fds.size(), static_cast<int>(left.count())) <= 0) continue;
         if (fds[0].revents != 0) {
-            const ssize_t count = ::write(in.ours, input.data() + written, input.size() - written);
+            const ssize_t count = write_quietly(in.ours, input.data() + written, input.size() - written);
             written = count < 0 && errno != EAGAIN
                           ? input.size()
                           : written + static_cast<std::size_t>(std::max<ssize_t>(count, 0));
@@ -99,7 +134,9 @@ void pump(const std::string& input, Stream& in, Stream& out, Stream& err, Outcom
             }
         }
     }
-    if (in.ours >= 0) ::close(in.ours);
+    for (const Stream* stream : {&in, &out, &err})
+        if (stream->ours >= 0) ::close(stream->ours);
+    return in_time;
 }
 
 } // namespace
@@ -113,8 +150,8 @@ TempDir::TempDir(const std::string& parent) : path_(parent + "/mydocker-test.XXX
 
 TempDir::~TempDir() {
     const auto mounts = mounts_below(path_);
-    for (auto target = mounts.rbegin(); target != mounts.rend(); ++target)
-        (void)::umount2(target->c_str(), MNT_DETACH);
+    for (const std::string& target : std::views::reverse(mounts))
+        (void)::umount2(target.c_str(), MNT_DETACH);
     std::error_code ignored;
     std::filesystem::remove_all(path_, ignored);
 }
@@ -125,7 +162,7 @@ std::optional<std::string> missing(Need need) {
         if (::geteuid() != 0) return "needs root";
         return std::nullopt;
     case Need::overlayfs:
-        if (!has_word("/proc/filesystems", "overlay")) return "needs overlayfs in the kernel";
+        if (!has_overlayfs()) return "needs overlayfs in the kernel";
         return std::nullopt;
     case Need::cgroup_v1:
         if (!has_v1_controller()) return "needs cgroup v1 controllers";
@@ -171,13 +208,33 @@ Outcome run(const Command& command) {
         ::close(fd);
     Outcome outcome;
     if (error != 0) outcome.err = std::strerror(error);
-    pump(command.input, in, out, err, outcome);
+    const bool in_time =
+        pump(command.input, in, out, err, outcome, std::chrono::steady_clock::now() + command.limit);
     if (error != 0) return outcome;
+    if (!in_time) {
+        (void)::kill(pid, SIGKILL);
+        outcome.err += "stopped by the test after " + std::to_string(command.limit.count()) + " s\n";
+    }
     int status = 0;
     while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
     outcome.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     return outcome;
+}
+
+std::string content_of(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+void write_text(const std::string& path, const std::string& text) {
+    std::ofstream(path, std::ios::binary) << text;
+}
+
+int repeats(int count) {
+    const char* given = std::getenv("MYDOCKER_TEST_DIVISOR");
+    const int divisor = given != nullptr ? std::max(1, std::atoi(given)) : 1;
+    return std::max(std::min(count, 10), count / divisor);
 }
 
 Outcome run(const std::vector<std::string>& words) {

@@ -4,6 +4,7 @@
 
 #include "mydocker/result.hpp"
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,12 +28,31 @@ class TempDir {
     std::string path_;
 };
 
+// Whether AddressSanitizer is built in, which has memory and makes system calls of its own.
+[[nodiscard]] constexpr bool is_sanitized() {
+#if defined(__SANITIZE_ADDRESS__)
+    return true;
+#elif defined(__has_feature)
+    return __has_feature(address_sanitizer);
+#else
+    return false;
+#endif
+}
+
 // What a test needs of the machine.
 enum class Need { root, overlayfs, cgroup_v1, cgroup_v2, user_namespaces, kvm_free_qemu };
 
 // Why the need is not met here; nothing when it is. Use: if (auto why = missing(Need::root)) GTEST_SKIP() <<
 // *why;
 [[nodiscard]] std::optional<std::string> missing(Need need);
+
+// How often a test does a thing that takes a quarter of an hour in an emulated machine, `count` times as a
+// rule. There the environment asks for a part: MYDOCKER_TEST_DIVISOR, at least 1. Never fewer than ten.
+[[nodiscard]] int repeats(int count);
+
+// A whole file; "" if there is none. And a file of just that text.
+[[nodiscard]] std::string content_of(const std::string& path);
+void write_text(const std::string& path, const std::string& text);
 
 // What a finished program did.
 struct Outcome {
@@ -47,6 +67,7 @@ struct Command {
     std::string input;
     std::vector<std::string> environment;
     std::string directory;
+    std::chrono::seconds limit{120}; // It is killed then, whatever of it holds the streams open.
 };
 [[nodiscard]] Outcome run(const Command& command);
 [[nodiscard]] Outcome run(const std::vector<std::string>& words);

@@ -23,13 +23,14 @@ struct Signature {
 constexpr Signature kCalls[] = {
     {SYS_accept4, "accept4", "f"},
     {SYS_bind, "bind", "f"},
-    {SYS_brk, "brk", ""},
     {SYS_bpf, "bpf", ""},
+    {SYS_brk, "brk", ""},
     {SYS_capget, "capget", ""},
     {SYS_capset, "capset", ""},
     {SYS_chdir, "chdir", "p"},
     {SYS_chroot, "chroot", "p"},
     {SYS_clock_gettime, "clock_gettime", ""},
+    {SYS_clock_nanosleep, "clock_nanosleep", ""},
     {SYS_clone, "clone", ""},
     {SYS_clone3, "clone3", ""},
     {SYS_close, "close", "f"},
@@ -44,6 +45,7 @@ constexpr Signature kCalls[] = {
     {SYS_exit_group, "exit_group", ""},
     {SYS_faccessat, "faccessat", "dp"},
     {SYS_faccessat2, "faccessat2", "dp"},
+    {SYS_fadvise64, "fadvise64", "f"},
     {SYS_fallocate, "fallocate", "f"},
     {SYS_fchdir, "fchdir", "f"},
     {SYS_fchmod, "fchmod", "f"},
@@ -53,7 +55,9 @@ constexpr Signature kCalls[] = {
     {SYS_fcntl, "fcntl", "f"},
     {SYS_fdatasync, "fdatasync", "f"},
     {SYS_fgetxattr, "fgetxattr", "f"},
+    {SYS_flistxattr, "flistxattr", "f"},
     {SYS_flock, "flock", "f"},
+    {SYS_fremovexattr, "fremovexattr", "f"},
     {SYS_fsconfig, "fsconfig", "f.s"},
     {SYS_fsetxattr, "fsetxattr", "f"},
     {SYS_fsmount, "fsmount", "f"},
@@ -65,15 +69,26 @@ constexpr Signature kCalls[] = {
     {SYS_futex, "futex", ""},
     {SYS_getcwd, "getcwd", ""},
     {SYS_getdents64, "getdents64", "f"},
+    {SYS_getegid, "getegid", ""},
     {SYS_geteuid, "geteuid", ""},
+    {SYS_getgid, "getgid", ""},
     {SYS_getpid, "getpid", ""},
     {SYS_getrandom, "getrandom", ""},
+    {SYS_getsockopt, "getsockopt", "f"},
+    {SYS_gettid, "gettid", ""},
+    {SYS_getuid, "getuid", ""},
+    {SYS_getxattr, "getxattr", "p"},
     {SYS_inotify_add_watch, "inotify_add_watch", "fp"},
     {SYS_inotify_init1, "inotify_init1", ""},
     {SYS_ioctl, "ioctl", "f"},
     {SYS_keyctl, "keyctl", ""},
     {SYS_kill, "kill", ""},
+    {SYS_lgetxattr, "lgetxattr", "p"},
     {SYS_linkat, "linkat", "dpdp"},
+    {SYS_listen, "listen", "f"},
+    {SYS_listxattr, "listxattr", "p"},
+    {SYS_llistxattr, "llistxattr", "p"},
+    {SYS_lremovexattr, "lremovexattr", "p"},
     {SYS_lseek, "lseek", "f"},
     {SYS_lsetxattr, "lsetxattr", "p"},
     {SYS_madvise, "madvise", ""},
@@ -85,6 +100,7 @@ constexpr Signature kCalls[] = {
     {SYS_mount_setattr, "mount_setattr", "dp"},
     {SYS_move_mount, "move_mount", "dpdp"},
     {SYS_mprotect, "mprotect", ""},
+    {SYS_mremap, "mremap", ""},
     {SYS_munmap, "munmap", ""},
     {SYS_newfstatat, "newfstatat", "dp"},
     {SYS_open_tree, "open_tree", "dp"},
@@ -101,15 +117,21 @@ constexpr Signature kCalls[] = {
     {SYS_pwrite64, "pwrite64", "f"},
     {SYS_read, "read", "f"},
     {SYS_readlinkat, "readlinkat", "dp"},
+    {SYS_readv, "readv", "f"},
+    {SYS_recvfrom, "recvfrom", "f"},
     {SYS_recvmsg, "recvmsg", "f"},
+    {SYS_removexattr, "removexattr", "p"},
     {SYS_renameat, "renameat", "dpdp"},
     {SYS_renameat2, "renameat2", "dpdp"},
     {SYS_restart_syscall, "restart_syscall", ""},
+    {SYS_rseq, "rseq", ""},
     {SYS_rt_sigaction, "rt_sigaction", ""},
     {SYS_rt_sigprocmask, "rt_sigprocmask", ""},
+    {SYS_rt_sigreturn, "rt_sigreturn", ""},
     {SYS_rt_sigtimedwait, "rt_sigtimedwait", ""},
-    {SYS_rseq, "rseq", ""},
+    {SYS_sched_getaffinity, "sched_getaffinity", ""},
     {SYS_seccomp, "seccomp", ""},
+    {SYS_sendfile, "sendfile", "ff"},
     {SYS_sendmsg, "sendmsg", "f"},
     {SYS_sendto, "sendto", "f"},
     {SYS_set_robust_list, "set_robust_list", ""},
@@ -122,7 +144,9 @@ constexpr Signature kCalls[] = {
     {SYS_setresgid, "setresgid", ""},
     {SYS_setresuid, "setresuid", ""},
     {SYS_setsid, "setsid", ""},
+    {SYS_setsockopt, "setsockopt", "f"},
     {SYS_setuid, "setuid", ""},
+    {SYS_setxattr, "setxattr", "p"},
     {SYS_sigaltstack, "sigaltstack", ""},
     {SYS_signalfd4, "signalfd4", "f"},
     {SYS_socket, "socket", ""},
@@ -130,8 +154,9 @@ constexpr Signature kCalls[] = {
     {SYS_statfs, "statfs", "p"},
     {SYS_statx, "statx", "dp"},
     {SYS_symlinkat, "symlinkat", "sdp"},
-    {SYS_sysinfo, "sysinfo", ""},
     {SYS_syncfs, "syncfs", "f"},
+    {SYS_sysinfo, "sysinfo", ""},
+    {SYS_tgkill, "tgkill", ""},
     {SYS_umask, "umask", ""},
     {SYS_umount2, "umount2", "p"},
     {SYS_uname, "uname", ""},
@@ -176,7 +201,7 @@ std::string read_text(pid_t pid, std::uint64_t address) {
         const iovec here{buffer.data(), size};
         // The address is the other process's; the kernel alone follows it.
         iovec there{};
-        std::memcpy(&there.iov_base, &address, sizeof address);
+        std::memcpy(static_cast<void*>(&there.iov_base), &address, sizeof address);
         there.iov_len = size;
         const ssize_t count = ::process_vm_readv(pid, &here, 1, &there, 1, 0);
         if (count <= 0) break;
@@ -203,7 +228,7 @@ std::string descriptor_path(pid_t pid, std::uint64_t argument) {
     return link_text("/proc/" + std::to_string(pid) + "/fd/" + std::to_string(descriptor(argument)));
 }
 
-std::string behind(const std::string& directory, const std::string& path) {
+std::string path_behind(const std::string& directory, const std::string& path) {
     if (path.empty()) return directory;
     return path.starts_with("/") || directory.empty() ? path : directory + "/" + path;
 }
@@ -227,6 +252,7 @@ bool SystemCall::touches(const std::string& ending) const {
 SystemCall describe_call(pid_t pid, std::uint64_t number, const std::array<std::uint64_t, 6>& arguments) {
     SystemCall call;
     call.number = number;
+    call.arguments = arguments;
     const auto* known = std::ranges::find(kCalls, number, &Signature::number);
     call.name =
         known != std::end(kCalls) ? std::string(known->name) : "system call " + std::to_string(number);
@@ -237,10 +263,10 @@ SystemCall describe_call(pid_t pid, std::uint64_t number, const std::array<std::
         const std::uint64_t argument = arguments.at(i);
         if (kinds[i] == 'd')
             directory = descriptor(argument) == AT_FDCWD ? std::string() : descriptor_path(pid, argument);
-        if (kinds[i] == 'p') add_path(call, behind(directory, read_text(pid, argument)));
+        if (kinds[i] == 'p') add_path(call, path_behind(directory, read_text(pid, argument)));
         if (kinds[i] == 's') add_argument(call, read_text(pid, argument));
         if (kinds[i] == 'f')
-            if (std::string path = descriptor_path(pid, argument); !path.empty()) add_path(call, path);
+            if (const std::string path = descriptor_path(pid, argument); !path.empty()) add_path(call, path);
     }
     call.text += ")";
     return call;

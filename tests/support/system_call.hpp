@@ -12,9 +12,11 @@ namespace mydocker::test {
 
 struct SystemCall {
     std::uint64_t number = 0;
+    std::array<std::uint64_t, 6> arguments{};
     std::string name;               // "renameat2"; "system call 999" when it is not in our table
     std::vector<std::string> paths; // relative ones behind their directory: "/root/records/.pending"
     std::string text;               // "renameat2('/a', '/b')"
+    bool of_loader = false;         // made before the program has a thread of its own, by ld.so and libc
 
     // Whether one of the paths ends so.
     [[nodiscard]] bool touches(const std::string& ending) const;

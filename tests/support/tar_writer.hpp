@@ -33,9 +33,9 @@ struct TarSpec {
     bool break_checksum = false;
 };
 
-class TarWriter {
+class TarMaker {
   public:
-    TarWriter& add(const TarSpec& spec) {
+    TarMaker& add(const TarSpec& spec) {
         if (!spec.pax.empty()) {
             TarSpec header;
             header.path = "PaxHeaders/x";
@@ -48,23 +48,23 @@ class TarWriter {
         bytes_ += block(spec);
         return add_padded(spec.content);
     }
-    TarWriter& file(std::string path, std::string content, std::uint32_t mode = 0644) {
+    TarMaker& file(std::string path, std::string content, std::uint32_t mode = 0644) {
         return add({.path = std::move(path), .content = std::move(content), .mode = mode});
     }
-    TarWriter& directory(std::string path, std::uint32_t mode = 0755) {
+    TarMaker& directory(std::string path, std::uint32_t mode = 0755) {
         return add({.path = std::move(path), .type = '5', .mode = mode});
     }
-    TarWriter& symlink(std::string path, std::string target) {
+    TarMaker& symlink(std::string path, std::string target) {
         return add({.path = std::move(path), .type = '2', .link = std::move(target), .mode = 0777});
     }
-    TarWriter& hard_link(std::string path, std::string target) {
+    TarMaker& hard_link(std::string path, std::string target) {
         return add({.path = std::move(path), .type = '1', .link = std::move(target)});
     }
-    TarWriter& raw(std::string_view bytes) {
+    TarMaker& raw(std::string_view bytes) {
         bytes_ += bytes;
         return *this;
     }
-    TarWriter& add_padded(std::string_view bytes) {
+    TarMaker& add_padded(std::string_view bytes) {
         bytes_ += bytes;
         bytes_.append((512 - bytes.size() % 512) % 512, '\0');
         return *this;

@@ -28,7 +28,7 @@ Terminal::Terminal(const std::vector<std::string>& words, unsigned short rows, u
     for (const std::string& word : words)
         argv.push_back(const_cast<char*>(word.c_str()));
     argv.push_back(nullptr);
-    winsize size{rows, columns, 0, 0};
+    const winsize size{rows, columns, 0, 0};
     pid_ = ::forkpty(&master_, nullptr, nullptr, &size);
     if (pid_ < 0) throw std::runtime_error("forkpty");
     if (pid_ == 0) {

@@ -138,7 +138,8 @@ TEST(CgroupMountinfo, FindsHybridHierarchies) {
         "33 31 0:30 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,seclabel,memory,clone_children\n"
         "34 31 0:31 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
         "35 31 0:32 /docker/ab /sys/fs/cgroup/pids ro - cgroup cgroup rw,pids\n"
-        "36 31 0:33 / /sys/fs/cgroup/a\\040b rw - cgroup2 none rw,nsdelegate\n");
+        "36 31 0:33 / /sys/fs/cgroup/a\\040b rw - cgroup2 none "
+        "rw,seclabel,nsdelegate,memory_recursiveprot\n");
 
     using cgroup::Version;
     const std::vector<cgroup::CgroupMount> want = {
@@ -146,7 +147,7 @@ TEST(CgroupMountinfo, FindsHybridHierarchies) {
         {Version::v1, "/sys/fs/cgroup/memory", "0:30", {"memory"}, false},
         {Version::v1, "/sys/fs/cgroup/systemd", "0:31", {}, false},
         {Version::v1, "/sys/fs/cgroup/pids", "0:32", {"pids"}, true},
-        {Version::v2, "/sys/fs/cgroup/a b", "0:33", {}, false},
+        {Version::v2, "/sys/fs/cgroup/a b", "0:33", {}, false, {"nsdelegate", "memory_recursiveprot"}},
     };
     EXPECT_EQ(mounts, want);
 }

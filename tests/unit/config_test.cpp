@@ -70,7 +70,6 @@ TEST_F(ConfigLoad, TakesDefaultsWithoutAnyFile) {
     EXPECT_EQ(config->root.value, "/var/lib/mydocker");
     EXPECT_EQ(config->root.origin.text(), "default");
     EXPECT_EQ(config->log_driver.value, "json-file");
-    EXPECT_EQ(config->on_monitor_death.value, OnMonitorDeath::kill);
     EXPECT_EQ(config->diagnostics_level.value, LogLevel::warning);
     EXPECT_EQ(config->max_layer_size.value, 64ULL << 30U);
     EXPECT_TRUE(config->options.empty());
@@ -92,8 +91,6 @@ driver = "sqlite"
 [run]
 default_image = ""
 create_bind_sources = false
-[engine]
-on_monitor_death = "keep"
 [diagnostics]
 level = "debug"
 format = "json"
@@ -118,14 +115,13 @@ max_layers = 7
     EXPECT_EQ(config->state_driver.value, "sqlite");
     EXPECT_EQ(config->default_image.value, "");
     EXPECT_FALSE(config->create_bind_sources.value);
-    EXPECT_EQ(config->on_monitor_death.value, OnMonitorDeath::keep);
     EXPECT_EQ(config->diagnostics_level.value, LogLevel::debug);
     EXPECT_EQ(config->diagnostics_format.value, LogFormat::json);
     EXPECT_EQ(config->diagnostics_driver.value, "syslog");
     EXPECT_EQ(config->max_layer_size.value, 1536ULL << 20U);
     EXPECT_EQ(config->max_entries.value, 5U);
     EXPECT_EQ(config->max_layers.value, 7U);
-    EXPECT_EQ(without_directory(config->max_layers.origin.text()), "/mydocker.toml:25:14");
+    EXPECT_EQ(without_directory(config->max_layers.origin.text()), "/mydocker.toml:23:14");
 }
 
 TEST_F(ConfigLoad, KeepsDriverOptionsRawWithTheirOrigins) {
@@ -271,10 +267,10 @@ const std::vector<Row>& rows() {
         {"B8 BOM and CRLF", "\xef\xbb\xbfroot = \"/x\"\r\n[log]\r\ndriver = \"y\"\r\n", {}},
         {"x- is the user's", "x-mine = 3\n[x-other]\ndriver = 3\n[[x-list]]\n", {}},
         {"all at once, in the order of the file",
-         "zoot = 1\n[storage]\ndriver = 3\n[engine]\non_monitor_death = \"x\"\n[alog]\n",
+         "zoot = 1\n[storage]\ndriver = 3\n[diagnostics]\nlevel = \"x\"\n[alog]\n",
          {at + "1:1: unknown key \"zoot\"; nearest: \"root\"",
           at + "3:10: storage.driver is an integer; a text is needed",
-          at + "5:20: engine.on_monitor_death: \"x\" is none of kill, keep",
+          at + "5:9: diagnostics.level: \"x\" is none of debug, info, warning, error",
           at + "6:2: unknown table \"alog\"; nearest: \"log\""}},
     };
     return list;

@@ -49,6 +49,7 @@ LaunchPlan whole_plan() {
     plan.rlimits = {{7, "RLIMIT_NOFILE", 1024, 2048, true}};
     plan.oom_score_adj = 100;
     plan.seccomp = {sock_filter{6, 0, 0, 0x7fff0000}};
+    plan.watch = {sock_filter{6, 0, 0, 0x7fff0000}, sock_filter{6, 0, 0, 0x7fff0000}};
     plan.terminal = true;
     plan.console_size = {24, 80};
     plan.cwd = "/srv";
@@ -70,6 +71,7 @@ class InitOrder : public ::testing::Test {
         fake.set_descriptor(protocol::kOrdersFd, "orders", {.bytes = protocol::encode(orders)});
         fake.set_descriptor(protocol::kChannelFd, "channel", {.mode = S_IFSOCK});
         fake.files["dev/null"] = {.mode = S_IFCHR | 0666, .device = makedev(1, 3)};
+        fake.files["/proc/kcore"] = {.mode = S_IFREG | 0400};
         fake.files["terminal"] = {.mode = S_IFCHR | 0620, .device = makedev(136, 0)};
         fake.files["etc/passwd"] = {.bytes = "root:x:0:0::/root:\nweb:x:33:34::/srv:\n"};
         fake.files["etc/group"] = {.bytes = "www:x:34:\nextra:x:50:web\n"};
@@ -97,7 +99,7 @@ TEST_F(InitOrder, ReachesTheCommand) {
     const InitFailure failure = run_all();
 
     EXPECT_EQ(failure.stage, "execve");
-    EXPECT_EQ(test::fake_sys().count_of("execveat /bin/top top"), 1);
+    EXPECT_EQ(test::fake_sys().count_of("execve /bin/top top"), 1);
 }
 
 TEST_F(InitOrder, IsolatesTheMountsBeforeAnyOther) {
@@ -169,9 +171,19 @@ TEST_F(InitOrder, LoadsTheFilterLast) {
     const FakeSys& fake = test::fake_sys();
     ASSERT_GE(fake.index_of("seccomp_load"), 0);
     EXPECT_TRUE(
-        fake.calls[static_cast<std::size_t>(fake.index_of("seccomp_load")) + 1].starts_with("execveat"));
+        fake.calls[static_cast<std::size_t>(fake.index_of("seccomp_load")) + 1].starts_with("execve"));
     expect_before("prctl 38 1", "seccomp_load"); // PR_SET_NO_NEW_PRIVS
     expect_before("close_range 3", "seccomp_load");
+}
+
+TEST_F(InitOrder, HandsTheListenerToTheParentBeforeTheFilter) {
+    (void)run_all();
+
+    expect_before("prctl 38 1", "seccomp_listen 2");
+    expect_before("seccomp_listen 2", "seccomp_load");
+    const auto& [bytes, fds] = test::fake_sys().sent.back();
+    EXPECT_EQ(bytes, protocol::encode(MessageKind::executing));
+    EXPECT_EQ(fds.size(), 1U);
 }
 
 TEST_F(InitOrder, WithoutNoNewPrivilegesLoadsTheFilterBeforeCapabilitiesGo) {
@@ -223,13 +235,103 @@ TEST_F(InitOrder, InAJoinedMountNamespaceMountsNothing) {
         EXPECT_EQ(test::fake_sys().count_of(call), 0) << call;
 }
 
+// A further process in a container that runs already.
+LaunchPlan exec_plan() {
+    LaunchPlan plan;
+    plan.join = {NamespaceKind::mount, NamespaceKind::pid, NamespaceKind::uts};
+    plan.user.lookup = true;
+    plan.user.name = "web";
+    plan.seccomp = {sock_filter{6, 0, 0, 0x7fff0000}};
+    plan.cwd = "/srv";
+    plan.create_cwd = false;
+    plan.die_with_monitor = false;
+    plan.args = {"top"};
+    plan.env = {"PATH=/bin"};
+    return plan;
+}
+
+class InitOrderInside : public InitOrder {
+  protected:
+    void SetUp() override { enter(exec_plan()); }
+
+    void enter(const LaunchPlan& plan) {
+        arrange(plan);
+        protocol::Orders orders;
+        orders.cgroup_joins = 2;
+        orders.target = 1;
+        orders.plan = encode(plan);
+        FakeSys& fake = test::fake_sys();
+        fake.set_descriptor(protocol::kOrdersFd, "orders", {.bytes = protocol::encode(orders)});
+        fake.packets.front() = {protocol::encode(MessageKind::prepared), 0};
+        fake.files["dev/pts"] = {.mode = S_IFDIR | 0755, .filesystem = 0x1cd1}; // DEVPTS_SUPER_MAGIC
+    }
+};
+
+TEST_F(InitOrderInside, RefusesToBeTracedBeforeAnythingElse) {
+    EXPECT_EQ(run_all().stage, "execve");
+
+    expect_before("prctl 4 0", "write [5] 0"); // PR_SET_DUMPABLE
+    EXPECT_EQ(test::fake_sys().count_of("prctl 4 1"), 0);
+}
+
+TEST_F(InitOrderInside, JoinsAllNamespacesInOneCallAfterTheCgroups) {
+    (void)run_all();
+
+    EXPECT_EQ(test::fake_sys().count_of("setns"), 1);
+    EXPECT_EQ(test::fake_sys().count_of("setns [7] 604110848"), 1); // CLONE_NEWNS | NEWPID | NEWUTS
+    expect_before("write [6] 0", "setns");
+    expect_before("setns", "openat cwd /");
+}
+
+TEST_F(InitOrderInside, MakesAndMountsNothing) {
+    (void)run_all();
+
+    for (const char* call : {"mount", "move_mount", "pivot_root", "umount2", "fsopen", "open_tree", "mknodat",
+                             "mkdirat", "unshare"})
+        EXPECT_EQ(test::fake_sys().count_of(call), 0) << call;
+}
+
+TEST_F(InitOrderInside, OutlivesItsParentOnceItIsTheCommand) {
+    (void)run_all();
+
+    EXPECT_EQ(test::fake_sys().count_of("prctl 1 0"), 1); // PR_SET_PDEATHSIG
+}
+
+TEST_F(InitOrderInside, WhereItCannotJoinExecutesNothing) {
+    test::fake_sys().fail_named["setns"] = ESRCH;
+
+    EXPECT_EQ(run_all().stage, "join the namespaces");
+    EXPECT_EQ(test::fake_sys().count_of("execve"), 0);
+}
+
+TEST_F(InitOrderInside, OpensATerminalOfTheContainersDevpts) {
+    LaunchPlan plan = exec_plan();
+    plan.terminal = true;
+    enter(plan);
+
+    EXPECT_EQ(run_all().stage, "execve");
+
+    EXPECT_EQ(test::fake_sys().count_of("openat2 [dev/pts] ptmx"), 1);
+    EXPECT_EQ(test::fake_sys().count_of("open_tree"), 0); // The console stays as it is.
+}
+
+TEST_F(InitOrderInside, RefusesATerminalOfAnythingElse) {
+    LaunchPlan plan = exec_plan();
+    plan.terminal = true;
+    enter(plan);
+    test::fake_sys().files["dev/pts"] = {.mode = S_IFDIR | 0755, .filesystem = 0x1021994}; // TMPFS_MAGIC
+
+    EXPECT_EQ(run_all().stage, "open the terminal");
+    EXPECT_EQ(test::fake_sys().count_of("openat2 [dev/pts] ptmx"), 0);
+}
+
 TEST_F(InitOrder, WithTheParentGoneExecutesNothing) {
     test::fake_sys().packets.pop_back();
 
     const InitFailure failure = run_all();
 
     EXPECT_EQ(failure.error.code, Code::cancelled);
-    EXPECT_EQ(test::fake_sys().count_of("execveat"), 0);
+    EXPECT_EQ(test::fake_sys().count_of("execve"), 0);
 }
 
 TEST_F(InitOrder, WithTheParentGoneAtTheLastMomentExecutesNothing) {
@@ -237,22 +339,23 @@ TEST_F(InitOrder, WithTheParentGoneAtTheLastMomentExecutesNothing) {
 
     (void)run_all();
 
-    EXPECT_EQ(test::fake_sys().count_of("execveat"), 0);
+    EXPECT_EQ(test::fake_sys().count_of("execve"), 0);
 }
 
 // Calls that may fail without harm, each for a reason that stands beside it in the code.
 bool is_tolerant(const std::string& line, const std::vector<std::string>& calls) {
-    for (const char* beginning : {"umask", "fs_message", "fchown ", "fstat [0]", "fstat [1]", "fstat [2]"})
+    for (const char* beginning :
+         {"umask", "fs_message", "fchown ", "fstat [0]", "fstat [1]", "fstat [2]", "seccomp_listen"})
         if (line.starts_with(beginning)) return true;
     // Making the working directory; entering it says what is wrong.
     const bool first_cwd = line == "openat2 [/] /srv" && std::ranges::count(calls, line) == 1;
-    return first_cwd || line.starts_with("execveat") || line.starts_with("fstatat") ||
+    return first_cwd || line.starts_with("execve") || line.starts_with("fstatat") ||
            line.starts_with("readlinkat");
 }
 
 TEST_F(InitOrder, AFailureOfAnyCallNamesTheStageAndExecutesNothing) {
     (void)run_all();
-    const int calls = test::fake_sys().index_of("execveat");
+    const int calls = test::fake_sys().index_of("execve");
     ASSERT_GT(calls, 80);
 
     for (int n = 0; n < calls; ++n) {
@@ -266,7 +369,7 @@ TEST_F(InitOrder, AFailureOfAnyCallNamesTheStageAndExecutesNothing) {
         if (is_tolerant(failed, {made.begin(), made.begin() + n + 1})) continue;
         EXPECT_FALSE(failure.stage.empty()) << failed;
         EXPECT_NE(failure.stage, "execve") << n << ": " << failed;
-        EXPECT_EQ(test::fake_sys().count_of("execveat"), 0) << n << ": " << failed;
+        EXPECT_EQ(test::fake_sys().count_of("execve"), 0) << n << ": " << failed;
         EXPECT_FALSE(failure.error.text.empty()) << failed;
     }
 }
@@ -278,7 +381,7 @@ TEST_F(InitOrder, RefusesAMountThatALinkLeadsIntoProc) {
 
     EXPECT_EQ(failure.stage, "attach the mounts");
     EXPECT_NE(failure.error.text.find("refusing to mount over /proc"), std::string::npos);
-    EXPECT_EQ(test::fake_sys().count_of("execveat"), 0);
+    EXPECT_EQ(test::fake_sys().count_of("execve"), 0);
 }
 
 TEST_F(InitOrder, HidesNothingBehindWhatIsNotTheNullDevice) {
@@ -300,7 +403,7 @@ TEST_F(InitOrder, RefusesAWorkingDirectoryOutside) {
 
     EXPECT_EQ(failure.exit_code, 125);
     EXPECT_NE(failure.error.text.find("outside the container"), std::string::npos);
-    EXPECT_EQ(test::fake_sys().count_of("execveat"), 0);
+    EXPECT_EQ(test::fake_sys().count_of("execve"), 0);
 }
 
 TEST_F(InitOrder, LowersALimitThatIsOnlyADefault) {

@@ -19,10 +19,10 @@ namespace {
 
 namespace fs = std::filesystem;
 using test::ArchiveOptions;
-using test::TarWriter;
+using test::TarMaker;
 
 std::string layer(const std::string& content = "x") {
-    return TarWriter().file("f", content).finish();
+    return TarMaker().file("f", content).finish();
 }
 
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
@@ -77,7 +77,7 @@ TEST_F(Load, DockerArchiveWithLinkedLayer) {
     const std::string one = layer();
     const std::string id = test::sha256_hex(one);
     const std::string config = test::config_document({.layers = {one, one}});
-    TarWriter tar;
+    TarMaker tar;
     tar.file(id + "/layer.tar", one)
         .symlink("second/layer.tar", "../" + id + "/layer.tar")
         .file("c.json", config);
@@ -109,7 +109,7 @@ TEST_F(Load, ChoosesThePlatformOfThisMachine) {
         std::string(64, '0') + R"(","size":3,"platform":{"os":"linux","architecture":"pdp11"}},)";
     const auto at = whole.find("{\"schemaVersion\":2,\"manifests\":[");
     const std::string index = whole.substr(at, whole.find('\0', at) - at);
-    TarWriter tar;
+    TarMaker tar;
     tar.raw(whole.substr(0, at - 512)).file("index.json", replaced(index, "[", "[" + other));
 
     const auto report = load_bytes(tar.finish());
@@ -169,10 +169,10 @@ std::string sha_of_layer() {
 
 // An archive of hand-made documents: blobs are named rightly, what is in them may be anything.
 std::string documents(const std::string& manifest, const std::string& config) {
-    const auto blob = [](TarWriter& tar, const std::string& text) {
+    const auto blob = [](TarMaker& tar, const std::string& text) {
         tar.file("blobs/sha256/" + test::sha256_hex(text), text);
     };
-    TarWriter tar;
+    TarMaker tar;
     blob(tar, manifest);
     blob(tar, config);
     blob(tar, layer());
@@ -200,7 +200,7 @@ std::string with_manifest(const std::function<std::string(const std::string&)>& 
 }
 
 std::string docker_manifest(const std::string& manifest) {
-    return TarWriter()
+    return TarMaker()
         .file("c.json", test::config_document({.layers = {layer()}}))
         .file("l.tar", layer())
         .symlink("escape", "/etc/passwd")
@@ -224,26 +224,25 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"zeros", [] { return std::string(10240, '\0'); }, "holds no files"},
         Bad{"html", [] { return "<!DOCTYPE html>" + std::string(5000, ' '); }, "is no tar archive"},
         Bad{"bzip2", [] { return std::string("BZh91AY&SY"); }, "bzip2"},
-        Bad{"rootfs", [] { return TarWriter().file("bin/sh", "x").finish(); }, "`import`"},
+        Bad{"rootfs", [] { return TarMaker().file("bin/sh", "x").finish(); }, "`import`"},
         Bad{"device_in_archive",
-            [] { return TarWriter().add({.path = "dev/null", .type = '3', .device_major = 1}).finish(); },
+            [] { return TarMaker().add({.path = "dev/null", .type = '3', .device_major = 1}).finish(); },
             "`import`"},
-        Bad{"legacy_v1",
-            [] { return TarWriter().file("repositories", "{}").file("abc/json", "{}").finish(); },
+        Bad{"legacy_v1", [] { return TarMaker().file("repositories", "{}").file("abc/json", "{}").finish(); },
             "before version 1.10"},
         // E3 in the outer archive
-        Bad{"entry_outside", [] { return TarWriter().file("../../../tmp/mydocker-escape", "x").finish(); },
+        Bad{"entry_outside", [] { return TarMaker().file("../../../tmp/mydocker-escape", "x").finish(); },
             "leaves the image"},
         // E10
         Bad{"digest",
             [] { return replaced(test::oci_archive({.layers = {layer("good!")}}), "good!", "evil!"); },
             "has digest sha256:"},
         Bad{"blob_name",
-            [] { return TarWriter().file("blobs/sha256/../../x", "").file("blobs/sha256/zz", "").finish(); },
+            [] { return TarMaker().file("blobs/sha256/../../x", "").file("blobs/sha256/zz", "").finish(); },
             "no sha256 digest"},
         Bad{"size",
             [] {
-                return with_manifest([](std::string m) {
+                return with_manifest([](const std::string& m) {
                     return replaced(m, "\"size\":" + std::to_string(layer().size()), "\"size\":7");
                 });
             },
@@ -256,13 +255,14 @@ INSTANTIATE_TEST_SUITE_P(
             "diff id"},
         Bad{"manifest_and_index",
             [] {
-                return with_manifest(
-                    [](std::string m) { return replaced(m, "\"layers\"", "\"manifests\":[],\"layers\""); });
+                return with_manifest([](const std::string& m) {
+                    return replaced(m, "\"layers\"", "\"manifests\":[],\"layers\"");
+                });
             },
             "at once"},
         Bad{"type_lies",
             [] {
-                return with_manifest([](std::string m) {
+                return with_manifest([](const std::string& m) {
                     return replaced(m, "{\"schema",
                                     R"({"mediaType":"application/vnd.oci.image.index.v1+json","schema)");
                 });
@@ -270,34 +270,38 @@ INSTANTIATE_TEST_SUITE_P(
             "is used as a manifest"},
         Bad{"unknown_layer_type",
             [] {
-                return with_manifest([](std::string m) { return replaced(m, "layer.v1.tar", "layer.v9"); });
+                return with_manifest(
+                    [](const std::string& m) { return replaced(m, "layer.v1.tar", "layer.v9"); });
             },
             "unknown type"},
         Bad{"artifact",
             [] {
                 return with_manifest(
-                    [](std::string m) { return replaced(m, "image.config.v1", "empty.v1"); });
+                    [](const std::string& m) { return replaced(m, "image.config.v1", "empty.v1"); });
             },
             "no container image"},
         Bad{"schema_1",
             [] {
-                return with_manifest(
-                    [](std::string m) { return replaced(m, "\"schemaVersion\":2", "\"schemaVersion\":1"); });
+                return with_manifest([](const std::string& m) {
+                    return replaced(m, "\"schemaVersion\":2", "\"schemaVersion\":1");
+                });
             },
             "schema 1"},
         Bad{"no_layers",
-            [] { return with_manifest([](std::string m) { return m.substr(0, m.find("[{")) + "[]}"; }); },
+            [] {
+                return with_manifest([](const std::string& m) { return m.substr(0, m.find("[{")) + "[]}"; });
+            },
             "has no layers"},
         Bad{"sha512",
             [] {
-                return with_manifest([](std::string m) {
+                return with_manifest([](const std::string& m) {
                     return replaced(m, sha_of_layer(), "sha512:" + std::string(128, 'a'));
                 });
             },
             "no digest"},
         Bad{"missing_blob",
             [] {
-                return with_manifest([](std::string m) {
+                return with_manifest([](const std::string& m) {
                     return replaced(m, sha_of_layer(), "sha256:" + std::string(64, 'a'));
                 });
             },
@@ -327,8 +331,9 @@ INSTANTIATE_TEST_SUITE_P(
             "lists 1 layers, the config 0"},
         Bad{"config_100_mib",
             [] {
-                return with_manifest(
-                    [](std::string m) { return replaced(m, "\"size\":", "\"size\":104857600,\"y\":"); });
+                return with_manifest([](const std::string& m) {
+                    return replaced(m, "\"size\":", "\"size\":104857600,\"y\":");
+                });
             },
             "over the limit"},
         // E11
@@ -353,7 +358,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_F(Load, TwoImagesWithOneTagLastHasItAndItIsSaid) {
     const std::string one = test::config_document({.layers = {layer("1")}});
     const std::string two = test::config_document({.layers = {layer("2")}});
-    TarWriter tar;
+    TarMaker tar;
     tar.file("1.json", one)
         .file("2.json", two)
         .file("1.tar", layer("1"))
@@ -375,8 +380,7 @@ TEST_F(Load, TwoImagesWithOneTagLastHasItAndItIsSaid) {
 // --- import --------------------------------------------------------------------------------------
 
 TEST_F(Load, ImportsARootfsPlainGzipAndZstd) {
-    const std::string rootfs =
-        TarWriter().directory("./").directory("bin").file("bin/sh", "x", 0755).finish();
+    const std::string rootfs = TarMaker().directory("./").directory("bin").file("bin/sh", "x", 0755).finish();
     auto store = Store::open(root());
     for (const std::string& bytes : {rootfs, test::gzip(rootfs), test::zstd(rootfs)}) {
         test::write_file(directory_ / "rootfs", bytes);
@@ -401,8 +405,8 @@ TEST_F(Load, ImportRefusesWhatIsNoRootfs) {
 
     EXPECT_FALSE(import_bytes("<html>"));
     EXPECT_FALSE(import_bytes(std::string(1024, '\0')));
-    EXPECT_FALSE(import_bytes(TarWriter().file("../x", "").finish()));
-    EXPECT_FALSE(import_bytes(TarWriter().file("x", "").unfinished()));
+    EXPECT_FALSE(import_bytes(TarMaker().file("../x", "").finish()));
+    EXPECT_FALSE(import_bytes(TarMaker().file("x", "").unfinished()));
     EXPECT_FALSE(import_rootfs(
         *store, {.source = directory_ / "rootfs", .name = "Bad Name", .config = {}, .limits = {}}));
     EXPECT_FALSE(

@@ -73,7 +73,7 @@ class PassportFile : public ::testing::Test {
     [[nodiscard]] static std::string words_of(const std::string& path) {
         auto passport = read_passport(path);
         if (passport) return "fine";
-        std::string text = describe(passport.error());
+        const std::string text = describe(passport.error());
         const std::string name = "plugin '" + path + "' ";
         return text.starts_with(name) ? text.substr(name.size()) : text;
     }

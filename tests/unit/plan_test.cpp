@@ -377,6 +377,48 @@ LaunchPlan full_plan() {
     return plan;
 }
 
+TEST(PlanExec, JoinsEverythingAndMakesNothing) {
+    ContainerSpec spec = small_spec();
+    spec.namespaces.push_back({NamespaceKind::user, ""});
+    spec.hostname = "box";
+    spec.sysctl = {{"net.ipv4.ip_forward", "1"}};
+    ProcessSpec process;
+    process.args = {"ps"};
+
+    const auto plan = make_exec_plan(spec, process, {});
+
+    ASSERT_TRUE(plan);
+    EXPECT_EQ(plan->join, (std::vector{NamespaceKind::mount, NamespaceKind::pid, NamespaceKind::network,
+                                       NamespaceKind::ipc, NamespaceKind::uts, NamespaceKind::cgroup,
+                                       NamespaceKind::user}));
+    EXPECT_EQ(plan->clone_flags, 0U);
+    EXPECT_TRUE(plan->rootfs.empty() && plan->mounts.empty() && plan->devices.empty());
+    EXPECT_TRUE(plan->hostname.empty() && plan->sysctls.empty() && plan->masked_paths.empty());
+    EXPECT_FALSE(plan->create_cwd);
+    EXPECT_FALSE(plan->die_with_monitor);
+}
+
+TEST(PlanExec, ConfinesTheProcessAsItsSpecSays) {
+    const ContainerSpec spec = small_spec();
+    ProcessSpec process;
+    process.args = {"ps"};
+    process.terminal = true; // The container brings its own devpts.
+    process.capabilities.bounding = {"CAP_CHOWN"};
+    process.rlimits = {{"RLIMIT_NOFILE", 10, 20, true}};
+    process.oom_score_adj = 7;
+    const std::vector<sock_filter> program{sock_filter{6, 0, 0, 0x7fff0000}};
+
+    const auto plan = make_exec_plan(spec, process, program);
+
+    ASSERT_TRUE(plan);
+    EXPECT_EQ(plan->capabilities.bounding, 1U);
+    EXPECT_EQ(plan->rlimits.size(), 1U);
+    EXPECT_EQ(plan->oom_score_adj, 7);
+    EXPECT_EQ(plan->seccomp.size(), 1U);
+    EXPECT_TRUE(plan->no_new_privileges);
+    EXPECT_TRUE(plan->terminal);
+}
+
 TEST(PlanCodec, BringsEveryFieldBack) {
     const std::string bytes = encode(full_plan());
 

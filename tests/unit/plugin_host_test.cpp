@@ -47,8 +47,8 @@ TEST_F(Rungs, UnknownDriverIsToldWhichThereAre) {
 }
 
 TEST_F(Rungs, EmptyAndMissingDirectoriesAreTold) {
-    PluginHost none({}, {});
-    PluginHost missing({{"/nonexistent/plugins"}}, {});
+    const PluginHost none({}, {});
+    const PluginHost missing({{"/nonexistent/plugins"}}, {});
 
     EXPECT_EQ(refusal("echo"), "storage driver 'echo' not found in " + plugins_.path() + "; there are none");
     EXPECT_EQ(none.find(Kind::log, "x").error().text, "log sink 'x' not found: there is no plugin directory");

@@ -79,7 +79,7 @@ TEST_P(UnpackAhead, LargeLayerIsWholeAndHashed) {
     unsigned state = 7;
     for (char& c : noise)
         c = static_cast<char>((state = state * 1103515245 + 12345) >> 16U);
-    const std::string tar = test::TarWriter().file("noise", noise).file("after", "x").finish();
+    const std::string tar = test::TarMaker().file("noise", noise).file("after", "x").finish();
     test::write_file(directory / "blob", GetParam()(tar));
     fs::create_directory(directory / "staging");
     auto fd = files::open(directory / "blob", O_RDONLY);

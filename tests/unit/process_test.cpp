@@ -5,11 +5,13 @@
 
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <csignal>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -179,7 +181,7 @@ TEST(Spawn, KillsTheChildWithItsParent) {
         ::pause();
         ::_exit(0);
     }
-    pid_t sleeper = 0;
+    pid_t sleeper = 0; // NOLINT(misc-const-correctness): written through the cast
     ASSERT_TRUE(sys::read(report->read.get(), {std::bit_cast<char*>(&sleeper), sizeof sleeper}));
     ASSERT_GT(sleeper, 0);
     auto pidfd = sys::pidfd_open(sleeper);
@@ -216,18 +218,34 @@ TEST(Identity, OfThisProcessIsAliveAndStable) {
     EXPECT_EQ(*first, *second);
     EXPECT_GT(first->start_time, 0U);
     EXPECT_EQ(first->boot_id.size(), 36U);
-    EXPECT_TRUE(is_alive(*first));
+    EXPECT_TRUE(is_alive(*first).value());
     EXPECT_TRUE(open_pidfd(*first));
 }
 
 TEST(Identity, OfAnotherStartTimeOrBootIsNotAlive) {
     ProcessId other = *identify(::getpid());
     other.start_time += 1;
-    EXPECT_FALSE(is_alive(other));
+    EXPECT_FALSE(is_alive(other).value());
     EXPECT_EQ(open_pidfd(other).error().code, Code::not_found);
     other.start_time -= 1;
     other.boot_id = "x";
-    EXPECT_FALSE(is_alive(other));
+    EXPECT_FALSE(is_alive(other).value());
+}
+
+// Whoever took it for dead would take its container away.
+TEST(Identity, ThatCannotBeAskedForIsNotGone) {
+    const ProcessId self = *identify(::getpid());
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit none{0, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+
+    const auto alive = is_alive(self);
+    const auto pidfd = open_pidfd(self);
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+
+    EXPECT_EQ(alive.error().sys_errno, EMFILE);
+    EXPECT_EQ(pidfd.error().sys_errno, EMFILE);
 }
 
 TEST(Identity, OfAZombieIsNotAlive) {
@@ -237,12 +255,12 @@ TEST(Identity, OfAZombieIsNotAlive) {
     pollfd ended{child->pidfd.get(), POLLIN, 0};
     ASSERT_EQ(::poll(&ended, 1, 5000), 1);
 
-    EXPECT_FALSE(is_alive(identity.value_or(ProcessId{})));
+    EXPECT_FALSE(is_alive(identity.value_or(ProcessId{})).value());
     ASSERT_TRUE(reap(child->pidfd.get()));
 }
 
 TEST(Identity, SurvivesANameWithParentheses) {
-    test::TempDir directory;
+    const test::TempDir directory;
     const std::string program = directory / "a) R (1 2";
     ASSERT_TRUE(files::write_atomically(program, *files::read_file("/bin/sleep"), 0755));
     SpawnRequest request;
@@ -253,7 +271,7 @@ TEST(Identity, SurvivesANameWithParentheses) {
 
     const auto identity = identify(child->pid);
 
-    EXPECT_TRUE(identity && is_alive(*identity));
+    EXPECT_TRUE(identity && is_alive(*identity).value());
     ASSERT_TRUE(sys::pidfd_send_signal(child->pidfd.get(), SIGKILL));
     ASSERT_TRUE(reap(child->pidfd.get()));
 }
@@ -261,7 +279,7 @@ TEST(Identity, SurvivesANameWithParentheses) {
 TEST(Identity, OfWhatIsNotThereIsNotFound) {
     for (const pid_t pid : {0, -1, 4194304}) {
         EXPECT_EQ(identify(pid).error().code, Code::not_found) << pid;
-        EXPECT_FALSE(is_alive({pid, 1, "x"})) << pid;
+        EXPECT_FALSE(is_alive({pid, 1, "x"}).value()) << pid;
     }
 }
 

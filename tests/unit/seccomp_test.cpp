@@ -19,9 +19,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <functional>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -169,6 +172,45 @@ TEST(SeccompGolden, WithSysAdmin) {
     expect_golden("seccomp_sys_admin.txt", table(kAdmin));
 }
 #endif
+
+struct SelfKillCase {
+    const char* name;
+    std::uint32_t number;
+    std::uint64_t arguments[3];
+    bool asked;
+};
+
+TEST(SelfKill, AsksAboutSigkillToProcessOneAlone) {
+    const SelfKillCase cases[] = {{"kill", SYS_kill, {1, SIGKILL, 0}, true},
+                                  {"kill with another signal", SYS_kill, {1, SIGTERM, 0}, false},
+                                  {"kill of another process", SYS_kill, {2, SIGKILL, 0}, false},
+                                  {"tkill", SYS_tkill, {1, SIGKILL, 0}, true},
+                                  {"tkill of another thread", SYS_tkill, {9, SIGKILL, 0}, false},
+                                  {"tgkill", SYS_tgkill, {1, 5, SIGKILL}, true},
+                                  {"tgkill with another signal", SYS_tgkill, {1, SIGKILL, SIGHUP}, false},
+                                  {"tgkill of another process", SYS_tgkill, {3, 1, SIGKILL}, false},
+                                  {"another call", SYS_read, {1, SIGKILL, SIGKILL}, false}};
+    const auto program = self_kill_program();
+
+    for (const SelfKillCase& each : cases) {
+        seccomp_data call{};
+        call.arch = kNative.audit;
+        call.nr = static_cast<int>(each.number);
+        std::copy(std::begin(each.arguments), std::end(each.arguments), call.args);
+        EXPECT_EQ(test::run_filter(program, call), each.asked ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ALLOW)
+            << each.name;
+    }
+}
+
+TEST(SelfKill, LetsOtherArchitecturesPass) {
+    seccomp_data call{};
+    call.arch = kArches[std::size(kArches) - 1].audit;
+    call.nr = SYS_kill;
+    call.args[0] = 1;
+    call.args[1] = SIGKILL;
+
+    EXPECT_EQ(test::run_filter(self_kill_program(), call), SECCOMP_RET_ALLOW);
+}
 
 TEST(SeccompTable, KnowsEveryNameThatTheLibraryKnows) {
     std::map<std::string, const CallGroup*> known;
@@ -348,7 +390,7 @@ TEST(SeccompKernel, TakesEveryProgram) {
 #if defined(__x86_64__)
 // A call of i386 from this process; SIGSEGV where the kernel has none.
 long call_i386(long number, long argument) {
-    long result = 0;
+    long result = 0; // NOLINT(misc-const-correctness): written by the assembly
     __asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(argument), "c"(0L), "d"(0L) : "memory");
     if (result >= 0) return result;
     errno = static_cast<int>(-result);

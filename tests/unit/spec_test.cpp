@@ -7,6 +7,8 @@
 
 #include <gtest/gtest.h>
 
+#include <linux/seccomp.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
@@ -106,6 +108,7 @@ void shake(Dice& dice, ProcessSpec& process) {
                     .uid = dice.number<std::uint32_t>(0, 4294967294),
                     .gid = dice.number<std::uint32_t>(0, 4294967294),
                     .additional_gids = {},
+                    .additional_groups = {},
                     .umask = std::nullopt};
     process.args = {dice.bytes(), "", dice.bytes()};
     dice.thin(process.env);
@@ -138,6 +141,38 @@ void shake(Dice& dice, Resources& resources) {
     dice.thin(resources.devices);
 }
 
+// A filter that says everything a filter can say.
+SeccompSpec given_filter() {
+    SeccompFilter filter;
+    filter.default_action = SECCOMP_RET_ERRNO | 38U;
+    filter.architectures = {"SCMP_ARCH_X86_64", "SCMP_ARCH_X86"};
+    filter.flags = SECCOMP_FILTER_FLAG_LOG | SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+    filter.rules = {{{"read", "write"}, SECCOMP_RET_ALLOW, {}},
+                    {{"kill"},
+                     SECCOMP_RET_TRACE | 7U,
+                     {{1, SeccompArgument::Comparison::masked_equal, ~std::uint64_t{0}, 9},
+                      {2, SeccompArgument::Comparison::less, 3, 0}}}};
+    return {SeccompSpec::Kind::given, filter};
+}
+
+TEST(SpecRoundTrip, KeepsAFilter) {
+    ContainerSpec spec = full_spec();
+    spec.seccomp = given_filter();
+
+    const auto read = parse_config_json(to_config_json(spec));
+
+    ASSERT_TRUE(read) << read.error().text;
+    EXPECT_EQ(read->seccomp.kind, SeccompSpec::Kind::given);
+    EXPECT_EQ(read->seccomp.filter.default_action, spec.seccomp.filter.default_action);
+    EXPECT_EQ(read->seccomp.filter.flags, spec.seccomp.filter.flags);
+    EXPECT_EQ(read->seccomp.filter.architectures, spec.seccomp.filter.architectures);
+    ASSERT_EQ(read->seccomp.filter.rules.size(), 2U);
+    EXPECT_EQ(read->seccomp.filter.rules[1].action, SECCOMP_RET_TRACE | 7U);
+    EXPECT_EQ(read->seccomp.filter.rules[1].arguments[0].value, ~std::uint64_t{0});
+    EXPECT_EQ(read->seccomp.filter.rules[1].arguments[0].value_two, 9U);
+    EXPECT_FALSE(read->annotations.contains("io.mydocker.seccomp"));
+}
+
 TEST(SpecRoundTrip, IsExactForAnySpec) {
     for (unsigned seed = 0; seed < 3000; ++seed) {
         Dice dice(seed);
@@ -151,6 +186,7 @@ TEST(SpecRoundTrip, IsExactForAnySpec) {
         dice.thin(spec.uid_mappings);
         dice.thin(spec.devices);
         spec.seccomp.kind = dice.flip() ? SeccompSpec::Kind::builtin : SeccompSpec::Kind::unconfined;
+        if (dice.flip()) spec.seccomp = given_filter();
         if (dice.flip()) spec.annotations = {{dice.bytes(), dice.bytes()}};
         const std::string text = to_config_json(spec);
 
@@ -288,8 +324,12 @@ INSTANTIATE_TEST_SUITE_P(
               "linux.devices[0].type: 'cc' is none of c, u, b, p"},
         Wrong{"device_number", "linux.devices=[{\"path\":\"/dev/x\",\"type\":\"c\",\"major\":1}]",
               "linux.devices[0].minor: is missing"},
-        Wrong{"seccomp", "linux.seccomp={\"defaultAction\":\"SCMP_ACT_ALLOW\"}",
-              "linux.seccomp: is not supported by this version"},
+        Wrong{"seccomp", "linux.seccomp={\"defaultAction\":\"SCMP_ACT_NO\"}",
+              "linux.seccomp.defaultAction: 'SCMP_ACT_NO' is unknown; there are: SCMP_ACT_ALLOW, "
+              "SCMP_ACT_ERRNO, SCMP_ACT_KILL_THREAD, SCMP_ACT_KILL, SCMP_ACT_KILL_PROCESS, SCMP_ACT_TRAP, "
+              "SCMP_ACT_TRACE, SCMP_ACT_LOG"},
+        Wrong{"seccomp_agent", "linux.seccomp={\"defaultAction\":\"SCMP_ACT_LOG\",\"listenerPath\":\"/x\"}",
+              "linux.seccomp.listenerPath: is not supported by this version"},
         Wrong{"memory", "linux.resources.memory.limit=-2",
               "linux.resources.memory.limit: is no whole number from -1 to 9223372036854775807"},
         Wrong{"memory_text", "linux.resources.memory.limit=\"100m\"",

@@ -441,6 +441,32 @@ TEST_F(JsonFile, SurvivesAFullDiskAndRemovesOnIt) {
     });
 }
 
+TEST_F(JsonFile, ChangesWhatIsThereWithoutAByteOrAnInode) {
+    if (auto why = test::missing(test::Need::root)) GTEST_SKIP() << *why;
+    // The root, what the store keeps, two records and their names: nine inodes.
+    for (const char* limits : {"size=64k,nr_inodes=50", "size=64k,nr_inodes=9"})
+        in_private_mounts([&] {
+            SCOPED_TRACE(limits);
+            fs::create_directory(data());
+            ASSERT_EQ(::mount("tmpfs", data().c_str(), "tmpfs", 0, limits), 0);
+            given(kFirst, "web", "one");
+            given(kSecond, "db", "one");
+            std::ofstream(data() + "/filler") << std::string(200'000, 'x');
+            const auto store = open();
+
+            EXPECT_TRUE(store->save(kFirst, "two", kAnyRevision));
+            EXPECT_TRUE(open()->save(kFirst, "three", kAnyRevision));
+            EXPECT_TRUE(open()->save(kSecond, "two", kAnyRevision));
+            EXPECT_TRUE(store->save(kFirst, "four", kAnyRevision));
+            EXPECT_EQ(store->save(kFirst, "five", 2).error().code, Code::conflict);
+
+            EXPECT_EQ(open()->load(kFirst)->document, "four");
+            EXPECT_EQ(open()->load(kFirst)->revision, 4U);
+            EXPECT_EQ(open()->load(kSecond)->document, "two");
+            EXPECT_FALSE(open()->reserve(ContainerId(std::string(64, 'c')), ContainerName("more"), "{}"));
+        });
+}
+
 TEST_F(JsonFile, KeepsNoDescriptorsOpen) {
     const auto count = [] {
         return std::distance(fs::directory_iterator("/proc/self/fd"), fs::directory_iterator());

@@ -19,7 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string layer(const std::string& content) {
-    return test::TarWriter().file("f", content).finish();
+    return test::TarMaker().file("f", content).finish();
 }
 
 class StoreTest : public testing::Test {

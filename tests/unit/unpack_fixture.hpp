@@ -13,8 +13,8 @@
 namespace mydocker::image {
 
 namespace fs = std::filesystem;
+using test::TarMaker;
 using test::TarSpec;
-using test::TarWriter;
 
 class Unpack : public testing::Test {
   protected:

@@ -10,7 +10,7 @@ namespace {
 // --- E6 ------------------------------------------------------------------------------------------
 
 TEST_F(Unpack, DropsForgedWhiteoutsAndOverlayXattrs) {
-    TarWriter tar;
+    TarMaker tar;
     tar.add({.path = "w", .type = '3'});
     tar.add({.path = "d", .type = '5', .mode = 0755, .pax = {{"SCHILY.xattr.trusted.overlay.opaque", "y"}}});
     tar.add({.path = "f",
@@ -27,7 +27,7 @@ TEST_F(Unpack, DropsForgedWhiteoutsAndOverlayXattrs) {
 }
 
 TEST_F(Unpack, SaysOnlyTheFirstOfManyWarnings) {
-    TarWriter tar;
+    TarMaker tar;
     for (int i = 0; i < 1000; ++i)
         tar.add({.path = "w" + std::to_string(i), .type = '3'});
 
@@ -41,7 +41,7 @@ TEST_F(Unpack, SaysOnlyTheFirstOfManyWarnings) {
 
 struct Whiteout {
     const char* name;
-    TarWriter tar;
+    TarMaker tar;
     const char* overlay;
     const char* aufs;
     const char* applied; // over: d/{x, y}, f, l -> d
@@ -65,7 +65,7 @@ TEST_P(UnpackWhiteouts, InTheAufsForm) {
 
 TEST_P(UnpackWhiteouts, AppliedToACopy) {
     ASSERT_TRUE(unpack(
-        TarWriter().directory("d").file("d/x", "").file("d/y", "").file("f", "").symlink("l", "d").finish(),
+        TarMaker().directory("d").file("d/x", "").file("d/y", "").file("f", "").symlink("l", "d").finish(),
         Whiteouts::applied));
 
     const auto stats = unpack(GetParam().tar.finish(), Whiteouts::applied);
@@ -77,59 +77,59 @@ TEST_P(UnpackWhiteouts, AppliedToACopy) {
 INSTANTIATE_TEST_SUITE_P(
     Table, UnpackWhiteouts,
     testing::Values(
-        Whiteout{"file", TarWriter().directory("d").file("d/.wh.x", "").file(".wh.f", ""),
+        Whiteout{"file", TarMaker().directory("d").file("d/.wh.x", "").file(".wh.f", ""),
                  "d 0755 d\nc 0:0 d/x\nc 0:0 f\n", "f 0444 .wh.f ''\nd 0755 d\nf 0444 d/.wh.x ''\n",
                  "d 0755 d\nf 0644 d/y ''\nl l -> d\n"},
-        Whiteout{"without_its_directory", TarWriter().file("d/.wh.x", ""), "d 0755 d\nc 0:0 d/x\n",
+        Whiteout{"without_its_directory", TarMaker().file("d/.wh.x", ""), "d 0755 d\nc 0:0 d/x\n",
                  "d 0755 d\nf 0444 d/.wh.x ''\n", "d 0755 d\nf 0644 d/y ''\nf 0644 f ''\nl l -> d\n"},
-        Whiteout{"of_what_is_not_there", TarWriter().file(".wh.none", ""), "c 0:0 none\n",
+        Whiteout{"of_what_is_not_there", TarMaker().file(".wh.none", ""), "c 0:0 none\n",
                  "f 0444 .wh.none ''\n", "d 0755 d\nf 0644 d/x ''\nf 0644 d/y ''\nf 0644 f ''\nl l -> d\n"},
-        Whiteout{"opaque_before", TarWriter().directory("d").file("d/.wh..wh..opq", "").file("d/n", ""),
+        Whiteout{"opaque_before", TarMaker().directory("d").file("d/.wh..wh..opq", "").file("d/n", ""),
                  "d 0755 d opaque\nf 0644 d/n ''\n", "d 0755 d\nf 0444 d/.wh..wh..opq ''\nf 0644 d/n ''\n",
                  "d 0755 d\nf 0644 d/n ''\nf 0644 f ''\nl l -> d\n"},
-        Whiteout{"opaque_after", TarWriter().directory("d").file("d/n", "").file("d/.wh..wh..opq", ""),
+        Whiteout{"opaque_after", TarMaker().directory("d").file("d/n", "").file("d/.wh..wh..opq", ""),
                  "d 0755 d opaque\nf 0644 d/n ''\n", "d 0755 d\nf 0444 d/.wh..wh..opq ''\nf 0644 d/n ''\n",
                  "d 0755 d\nf 0644 d/n ''\nf 0644 f ''\nl l -> d\n"},
-        Whiteout{"whiteout_then_file", TarWriter().file(".wh.f", "").file("f", "new"), "f 0644 f 'new'\n",
+        Whiteout{"whiteout_then_file", TarMaker().file(".wh.f", "").file("f", "new"), "f 0644 f 'new'\n",
                  "f 0644 f 'new'\n", "d 0755 d\nf 0644 d/x ''\nf 0644 d/y ''\nf 0644 f 'new'\nl l -> d\n"},
-        Whiteout{"file_then_whiteout", TarWriter().file("f", "new").file(".wh.f", ""), "f 0644 f 'new'\n",
+        Whiteout{"file_then_whiteout", TarMaker().file("f", "new").file(".wh.f", ""), "f 0644 f 'new'\n",
                  "f 0644 f 'new'\n", "d 0755 d\nf 0644 d/x ''\nf 0644 d/y ''\nf 0644 f 'new'\nl l -> d\n"},
-        Whiteout{"whiteout_then_directory", TarWriter().file(".wh.d", "").directory("d").file("d/n", ""),
+        Whiteout{"whiteout_then_directory", TarMaker().file(".wh.d", "").directory("d").file("d/n", ""),
                  "d 0755 d opaque\nf 0644 d/n ''\n", "d 0755 d\nf 0444 d/.wh..wh..opq ''\nf 0644 d/n ''\n",
                  "d 0755 d\nf 0644 d/n ''\nf 0644 f ''\nl l -> d\n"},
-        Whiteout{"directory_then_whiteout", TarWriter().directory("d").file("d/n", "").file(".wh.d", ""),
+        Whiteout{"directory_then_whiteout", TarMaker().directory("d").file("d/n", "").file(".wh.d", ""),
                  "d 0755 d opaque\nf 0644 d/n ''\n", "d 0755 d\nf 0444 d/.wh..wh..opq ''\nf 0644 d/n ''\n",
                  "d 0755 d\nf 0644 d/n ''\nf 0644 f ''\nl l -> d\n"},
-        Whiteout{"whiteout_then_entry_below", TarWriter().file(".wh.d", "").file("d/n", ""),
+        Whiteout{"whiteout_then_entry_below", TarMaker().file(".wh.d", "").file("d/n", ""),
                  "d 0755 d opaque\nf 0644 d/n ''\n", "d 0755 d\nf 0444 d/.wh..wh..opq ''\nf 0644 d/n ''\n",
                  "d 0755 d\nf 0644 d/n ''\nf 0644 f ''\nl l -> d\n"},
-        Whiteout{"of_a_link", TarWriter().file(".wh.l", ""), "c 0:0 l\n", "f 0444 .wh.l ''\n",
+        Whiteout{"of_a_link", TarMaker().file(".wh.l", ""), "c 0:0 l\n", "f 0444 .wh.l ''\n",
                  "d 0755 d\nf 0644 d/x ''\nf 0644 d/y ''\nf 0644 f ''\n"},
         Whiteout{"aufs_own_files",
-                 TarWriter()
+                 TarMaker()
                      .directory(".wh..wh.plnk")
                      .file(".wh..wh.plnk/1.2", "")
                      .file(".wh..wh.aufs", "")
                      .file("n", ""),
                  "f 0644 n ''\n", "f 0644 n ''\n",
                  "d 0755 d\nf 0644 d/x ''\nf 0644 d/y ''\nf 0644 f ''\nl l -> d\nf 0644 n ''\n"},
-        Whiteout{"file_over_directory_below", TarWriter().file("d", "now a file"), "f 0644 d 'now a file'\n",
+        Whiteout{"file_over_directory_below", TarMaker().file("d", "now a file"), "f 0644 d 'now a file'\n",
                  "f 0644 d 'now a file'\n", "f 0644 d 'now a file'\nf 0644 f ''\nl l -> d\n"}),
     [](const auto& row) { return row.param.name; });
 
 TEST_F(Unpack, AppliedWhiteoutThroughALinkStaysInside) {
-    ASSERT_TRUE(unpack(TarWriter().symlink("out", "../../..").symlink("abs", directory_.path()).finish(),
+    ASSERT_TRUE(unpack(TarMaker().symlink("out", "../../..").symlink("abs", directory_.path()).finish(),
                        Whiteouts::applied));
 
-    EXPECT_TRUE(unpack(TarWriter().file("out/.wh.canary", "").finish(), Whiteouts::applied));
-    EXPECT_TRUE(unpack(TarWriter().file("abs/.wh.canary", "").finish(), Whiteouts::applied));
-    EXPECT_TRUE(unpack(TarWriter().file("out/.wh..wh..opq", "").finish(), Whiteouts::applied));
+    EXPECT_TRUE(unpack(TarMaker().file("out/.wh.canary", "").finish(), Whiteouts::applied));
+    EXPECT_TRUE(unpack(TarMaker().file("abs/.wh.canary", "").finish(), Whiteouts::applied));
+    EXPECT_TRUE(unpack(TarMaker().file("out/.wh..wh..opq", "").finish(), Whiteouts::applied));
 }
 
 TEST_F(Unpack, AppliedLinksToFilesOfLowerLayers) {
-    ASSERT_TRUE(unpack(TarWriter().file("f", "below").finish(), Whiteouts::applied));
+    ASSERT_TRUE(unpack(TarMaker().file("f", "below").finish(), Whiteouts::applied));
 
-    ASSERT_TRUE(unpack(TarWriter().hard_link("h", "f").finish(), Whiteouts::applied));
+    ASSERT_TRUE(unpack(TarMaker().hard_link("h", "f").finish(), Whiteouts::applied));
 
     EXPECT_EQ(test::read_file(staging() + "/h"), "below");
 }

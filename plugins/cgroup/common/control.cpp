@@ -60,7 +60,12 @@ std::string Place::quoted(std::string_view file) const {
 
 Place Place::parent() const {
     const auto slash = name.rfind('/');
-    return {root, point, slash == std::string::npos ? std::string() : name.substr(0, slash)};
+    return {root, point, slash == std::string::npos ? std::string() : name.substr(0, slash), host};
+}
+
+void note_write(const Place& place, std::string_view file, std::string_view text) {
+    if (place.host != nullptr)
+        place.host->log(LogLevel::debug, place.quoted(file) + " = '" + std::string(text) + "'");
 }
 
 bool is_gone(int error) {
@@ -78,7 +83,9 @@ Result<std::string> read_control(const Place& place, std::string_view file) {
 Status write_control(const Place& place, std::string_view file, std::string_view text) {
     const UniqueFd fd(::openat(place.root, place.file(file).c_str(), O_WRONLY | O_CLOEXEC));
     if (!fd) return fail_errno(errno, "open " + place.quoted(file));
-    return write_once(fd.get(), text, place.quoted(file));
+    auto written = write_once(fd.get(), text, place.quoted(file));
+    if (written) note_write(place, file, text);
+    return written;
 }
 
 Status set_limit(const Place& place, const Limit& limit, std::string_view text,
@@ -91,6 +98,7 @@ Status set_limit(const Place& place, const Limit& limit, std::string_view text,
     }
     if (auto written = write_once(fd.get(), text, place.quoted(limit.file)); !written)
         return fail(written, "set " + std::string(limit.name));
+    note_write(place, limit.file, text);
     auto now = read_from_start(fd.get(), place, limit.file);
     if (!now) return fail(now, "set " + std::string(limit.name));
     if (accepts(*now)) return {};

@@ -2,6 +2,7 @@
 // of it is known.
 #pragma once
 
+#include "mydocker/host.hpp"
 #include "mydocker/result.hpp"
 
 #include <cstdint>
@@ -14,9 +15,10 @@ namespace mydocker::cgroup {
 
 // A cgroup in one hierarchy. Cheap to copy; `root` is not owned.
 struct Place {
-    int root = -1;          // the directory of the hierarchy's mount point
-    std::string_view point; // its path, for messages
-    std::string name;       // below it, e.g. "mydocker/web"; "": the mount point itself
+    int root = -1;              // the directory of the hierarchy's mount point
+    std::string_view point;     // its path, for messages
+    std::string name;           // below it, e.g. "mydocker/web"; "": the mount point itself
+    const Host* host = nullptr; // told of what is written to its files; null: nobody is
 
     // Relative to `root`.
     [[nodiscard]] std::string file(std::string_view file) const;
@@ -31,6 +33,9 @@ struct Place {
 
 // The text of a control file without the line end. Errors: not_found, when there is no such file.
 [[nodiscard]] Result<std::string> read_control(const Place& place, std::string_view file);
+
+// Tells the place's host, at debug level, that a file was written.
+void note_write(const Place& place, std::string_view file, std::string_view text);
 
 // Errors: not_found, when there is no such file.
 [[nodiscard]] Status write_control(const Place& place, std::string_view file, std::string_view text);

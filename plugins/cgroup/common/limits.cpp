@@ -6,7 +6,7 @@
 namespace mydocker::cgroup {
 namespace {
 
-constexpr std::int64_t kMinMemory = 512 * 1024;
+constexpr std::int64_t kMinMemory = 524'288; // 512k: less does not even start a shell
 constexpr std::int64_t kMinQuotaUsec = 1000;
 constexpr std::uint64_t kMinPeriodUsec = 1000;
 constexpr std::uint64_t kMaxPeriodUsec = 1'000'000;

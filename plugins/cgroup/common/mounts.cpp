@@ -21,6 +21,19 @@ constexpr std::array<std::string_view, 16> kControllers = {
     return std::ranges::find(kControllers, option) != kControllers.end();
 }
 
+constexpr std::array kTreeOptions = {
+    std::string_view("nsdelegate"),
+    std::string_view("favordynmods"),
+    std::string_view("memory_localevents"),
+    std::string_view("memory_recursiveprot"),
+    std::string_view("memory_hugetlb_accounting"),
+    std::string_view("pids_localevents"),
+};
+
+[[nodiscard]] bool is_tree_option(std::string_view option) {
+    return std::ranges::find(kTreeOptions, option) != kTreeOptions.end();
+}
+
 [[nodiscard]] bool has_option(std::string_view options, std::string_view wanted) {
     const auto all = split(options, ',');
     return std::ranges::find(all, wanted) != all.end();
@@ -56,7 +69,11 @@ constexpr std::array<std::string_view, 16> kControllers = {
     mount.device = before[2];
     mount.point = unescaped(before[4]);
     mount.read_only = has_option(before[5], "ro") || has_option(after[2], "ro");
-    if (mount.version == Version::v2) return mount;
+    if (mount.version == Version::v2) {
+        for (const std::string_view option : split(after[2], ','))
+            if (is_tree_option(option)) mount.options.emplace_back(option);
+        return mount;
+    }
     for (const std::string_view option : split(after[2], ','))
         if (is_controller(option)) mount.controllers.emplace_back(option);
     return mount;
@@ -75,6 +92,15 @@ Result<std::vector<CgroupMount>> cgroup_mounts() {
     auto text = files::read_file("/proc/self/mountinfo");
     if (!text) return fail(text);
     return parse_mountinfo(*text);
+}
+
+bool is_out_of_reach(const Error& error) {
+    return error.code == Code::not_found || error.code == Code::denied || error.code == Code::invalid;
+}
+
+Error probe_error(Error error) {
+    if (is_out_of_reach(error)) error.code = Code::unsupported;
+    return error;
 }
 
 Result<UniqueFd> open_mount(const CgroupMount& mount) {

@@ -21,6 +21,7 @@ struct CgroupMount {
     std::string device;                   // "major:minor" of its superblock
     std::vector<std::string> controllers; // v1: those of the hierarchy; none in a named hierarchy
     bool read_only = false;
+    std::vector<std::string> options{}; // v2: those of the whole tree. Source: cgroup-v2.rst, "Mounting"
 
     bool operator==(const CgroupMount&) const = default;
 };
@@ -31,6 +32,13 @@ struct CgroupMount {
 
 // Reads and parses /proc/self/mountinfo.
 [[nodiscard]] Result<std::vector<CgroupMount>> cgroup_mounts();
+
+// Whether the error says that a hierarchy is not there or not ours to use; others say nothing of this host,
+// and a second try may succeed.
+[[nodiscard]] bool is_out_of_reach(const Error& error);
+
+// What a probe answers that met the error: unsupported for what is out of reach.
+[[nodiscard]] Error probe_error(Error error);
 
 // Opens the directory of a mount. Errors: not_found, when another mount hides it.
 [[nodiscard]] Result<UniqueFd> open_mount(const CgroupMount& mount);

@@ -37,7 +37,10 @@ struct Target {
     std::vector<Target> targets;
     for (const pid_t pid : pids) {
         UniqueFd fd = open_process(pid);
-        if (!fd && errno != ENOSYS) continue; // It has ended.
+        const int error = fd ? 0 : errno;
+        if (error == ESRCH || error == EINVAL) continue; // It has ended.
+        if (error != 0 && error != ENOSYS)
+            return fail_errno(error, "open process " + std::to_string(pid) + " of cgroup " + place.quoted());
         targets.push_back({pid, std::move(fd)});
     }
     const auto members = processes_of(place);

@@ -74,13 +74,12 @@ void wait_for_members(const Place& place, Deadline deadline, int round) {
 } // namespace
 
 Result<std::unique_ptr<CgroupBackend>> CgroupV1::open(Host host) {
-    (void)host; // No options, no directories, nothing to say.
-    return std::make_unique<CgroupV1>();
+    return std::make_unique<CgroupV1>(std::move(host));
 }
 
 Result<const Hierarchies*> CgroupV1::hierarchies() {
     if (!hierarchies_) {
-        auto found = Hierarchies::open();
+        auto found = Hierarchies::open(&host_);
         if (!found) return fail(found);
         hierarchies_ = std::move(*found);
     }
@@ -97,7 +96,7 @@ Result<CgroupV1::Target> CgroupV1::target(const Locator& locator) {
 
 Result<CgroupTraits> CgroupV1::probe() {
     auto all = hierarchies();
-    if (!all) return fail(Code::unsupported, all.error().text, all.error().sys_errno);
+    if (!all) return std::unexpected(cgroup::probe_error(all.error()));
     return CgroupTraits{
         .entry_at_clone = false, .controllers = controllers(**all), .mounts = container_mounts(**all)};
 }

@@ -16,6 +16,7 @@ inline constexpr std::array<OptionSpec, 0> kOptions{};
 class CgroupV1 final : public CgroupBackend {
   public:
     [[nodiscard]] static Result<std::unique_ptr<CgroupBackend>> open(Host host);
+    explicit CgroupV1(Host host) : host_(std::move(host)) {}
 
     [[nodiscard]] Result<CgroupTraits> probe() override;
     [[nodiscard]] Result<Locator> locate(const CgroupName& name) override;
@@ -44,6 +45,7 @@ class CgroupV1 final : public CgroupBackend {
     [[nodiscard]] Result<Target> target(const Locator& locator);
     [[nodiscard]] Result<Place> freezer(const Locator& locator, std::string_view verb);
 
+    Host host_;
     std::optional<Hierarchies> hierarchies_;
 };
 

@@ -124,7 +124,10 @@ class RuleFile {
     [[nodiscard]] Status write(const std::string& rule) {
         if (!fd_) fd_ = UniqueFd(::openat(place_.root, place_.file(file_).c_str(), O_WRONLY | O_CLOEXEC));
         if (!fd_) return fail_errno(errno, "open " + place_.quoted(file_));
-        if (::write(fd_.get(), rule.data(), rule.size()) >= 0) return {};
+        if (::write(fd_.get(), rule.data(), rule.size()) >= 0) {
+            cgroup::note_write(place_, file_, rule);
+            return {};
+        }
         const int error = errno;
         return fail_errno(error, "write '" + rule + "' to " + place_.quoted(file_));
     }

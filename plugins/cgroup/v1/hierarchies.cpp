@@ -21,7 +21,7 @@ bool Hierarchy::has(std::string_view controller) const {
     return std::ranges::find(controllers, controller) != controllers.end();
 }
 
-Result<Hierarchies> Hierarchies::open() {
+Result<Hierarchies> Hierarchies::open(const Host* host) {
     auto mounts = cgroup::cgroup_mounts();
     if (!mounts) return fail(mounts);
     Hierarchies found;
@@ -38,8 +38,9 @@ Result<Hierarchies> Hierarchies::open() {
         read_only = read_only || mount.read_only;
         if (mount.read_only) continue;
         auto root = cgroup::open_mount(mount);
-        if (!root) continue; // Hidden; what is said of it when it is missed is enough.
-        found.all_.push_back({std::move(*root), std::move(mount.point), std::move(mount.controllers)});
+        if (!root && !cgroup::is_out_of_reach(root.error())) return fail(root);
+        if (!root) continue; // What is said of it when it is missed is enough.
+        found.all_.push_back({std::move(*root), std::move(mount.point), std::move(mount.controllers), host});
     }
     if (found.all_.empty()) return none_found(mounted, read_only);
     const auto freezer =

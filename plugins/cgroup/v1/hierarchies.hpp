@@ -17,16 +17,18 @@ struct Hierarchy {
     UniqueFd root;
     std::string point;
     std::vector<std::string> controllers;
+    const Host* host = nullptr; // told of what is written
 
-    [[nodiscard]] Place place(const std::string& name) const { return {root.get(), point, name}; }
+    [[nodiscard]] Place place(const std::string& name) const { return {root.get(), point, name, host}; }
     [[nodiscard]] bool has(std::string_view controller) const;
 };
 
 class Hierarchies {
   public:
     // Opens every writable hierarchy with controllers. Errors: unsupported, when there is none, and so no
-    // cgroup either; denied, when all are read-only or hidden.
-    [[nodiscard]] static Result<Hierarchies> open();
+    // cgroup either; denied, when all are read-only or hidden. `host`: told of what is written; it outlives
+    // it.
+    [[nodiscard]] static Result<Hierarchies> open(const Host* host);
 
     // The one with the freezer first, if there is one: a process joins it before the others, so its
     // cgroup holds also those that got no further.

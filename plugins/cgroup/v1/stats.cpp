@@ -34,8 +34,13 @@ class Reader {
 void read_cpu(const Reader& reader, CgroupStats& stats) {
     constexpr std::uint64_t kNsPerUsec = 1000;
     stats.cpu_usec = reader.number("cpuacct", "cpuacct.usage") / kNsPerUsec;
-    stats.cpu_user_usec = reader.number("cpuacct", "cpuacct.usage_user") / kNsPerUsec;
-    stats.cpu_system_usec = reader.number("cpuacct", "cpuacct.usage_sys") / kNsPerUsec;
+    // The usage is measured; user and system are samples of the timer. Their ratio divides the usage, as
+    // the kernel does it in cgroup v2.
+    const auto user = static_cast<double>(reader.number("cpuacct", "cpuacct.usage_user"));
+    const auto system = static_cast<double>(reader.number("cpuacct", "cpuacct.usage_sys"));
+    const double share = user + system > 0 ? system / (user + system) : 0;
+    stats.cpu_system_usec = static_cast<std::uint64_t>(static_cast<double>(stats.cpu_usec) * share);
+    stats.cpu_user_usec = stats.cpu_usec - stats.cpu_system_usec;
     const std::string throttling = reader.text("cpu", "cpu.stat");
     stats.throttled_periods = keyed_number(throttling, "nr_throttled").value_or(0);
     stats.throttled_usec = keyed_number(throttling, "throttled_time").value_or(0) / kNsPerUsec;

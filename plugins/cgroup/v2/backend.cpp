@@ -61,13 +61,12 @@ void wait_until_empty(const Place& place, Deadline deadline, int round) {
 } // namespace
 
 Result<std::unique_ptr<CgroupBackend>> CgroupV2::open(Host host) {
-    (void)host; // No options, no directories, nothing to say.
-    return std::make_unique<CgroupV2>();
+    return std::make_unique<CgroupV2>(std::move(host));
 }
 
 Result<const Hierarchy*> CgroupV2::hierarchy() {
     if (!hierarchy_) {
-        auto found = Hierarchy::open();
+        auto found = Hierarchy::open(&host_);
         if (!found) return fail(found);
         hierarchy_ = std::move(*found);
     }
@@ -84,17 +83,19 @@ Result<Place> CgroupV2::place(const Locator& locator) {
 
 Result<CgroupTraits> CgroupV2::probe() {
     const auto tree = hierarchy();
-    if (!tree) return fail(Code::unsupported, tree.error().text, tree.error().sys_errno);
+    if (!tree) return std::unexpected(cgroup::probe_error(tree.error()));
     CgroupTraits traits{.entry_at_clone = can_clone_into_cgroup(), .controllers = {}, .mounts = {}};
     for (const std::string_view name : {"memory", "cpu", "cpuset", "pids", "io", "hugetlb"})
         if ((*tree)->has(name)) traits.controllers.emplace_back(name);
     if (can_filter((*tree)->place("").root)) traits.controllers.emplace_back("devices");
+    // There is one tree: mounted from the host's own cgroup namespace without its options, it loses them for
+    // all. Source: cgroup-v2.rst, "Mounting".
     traits.mounts.push_back({.type = "cgroup2",
                              .source = "cgroup",
                              .target = "/sys/fs/cgroup",
                              .flags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
                              .propagation = Propagation::inherit,
-                             .options = {},
+                             .options = (*tree)->options(),
                              .directory = {}});
     return traits;
 }

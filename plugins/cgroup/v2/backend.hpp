@@ -16,6 +16,7 @@ inline constexpr std::array<OptionSpec, 0> kOptions{};
 class CgroupV2 final : public CgroupBackend {
   public:
     [[nodiscard]] static Result<std::unique_ptr<CgroupBackend>> open(Host host);
+    explicit CgroupV2(Host host) : host_(std::move(host)) {}
 
     [[nodiscard]] Result<CgroupTraits> probe() override;
     [[nodiscard]] Result<Locator> locate(const CgroupName& name) override;
@@ -38,6 +39,7 @@ class CgroupV2 final : public CgroupBackend {
     [[nodiscard]] Result<const Hierarchy*> hierarchy();
     [[nodiscard]] Result<Place> place(const Locator& locator);
 
+    Host host_;
     std::optional<Hierarchy> hierarchy_;
 };
 

@@ -109,12 +109,16 @@ constexpr std::array<std::string_view, 4> kCounting = {"cpu", "io", "memory", "p
     return cgroup::open_mount(mount);
 }
 
-[[nodiscard]] std::optional<std::string> bound_to_v1(const std::vector<std::string>& there) {
+[[nodiscard]] Result<std::optional<std::string>> bound_to_v1(const std::vector<std::string>& there) {
     std::optional<std::string> listed;
     std::string bound;
     for (const std::string_view name : kNeeded) {
         if (std::ranges::find(there, name) != there.end()) continue;
-        if (!listed) listed = files::read_file("/proc/cgroups").value_or("");
+        if (!listed) {
+            auto text = files::read_file("/proc/cgroups");
+            if (!text && text.error().code != Code::not_found) return fail(text); // A kernel without v1.
+            listed = text ? *std::move(text) : std::string();
+        }
         if (cgroup::binding_of(name, *listed) == cgroup::Binding::v1)
             bound += (bound.empty() ? "" : ", ") + std::string(name);
     }
@@ -123,20 +127,23 @@ constexpr std::array<std::string_view, 4> kCounting = {"cpu", "io", "memory", "p
 
 } // namespace
 
-Result<Hierarchy> Hierarchy::open() {
+Result<Hierarchy> Hierarchy::open(const Host* host) {
     auto mounts = cgroup::cgroup_mounts();
     if (!mounts) return fail(mounts);
     Hierarchy found;
+    found.host_ = host;
     Error why{Code::unsupported, 0, "no cgroup v2 hierarchy is mounted"};
     for (cgroup::CgroupMount& mount : *mounts) {
         if (mount.version != cgroup::Version::v2) continue;
         auto root = open_writable(mount);
+        if (!root && !cgroup::is_out_of_reach(root.error())) return fail(root);
         if (!root) {
             why = Error{Code::denied, 0, root.error().text};
             continue;
         }
         found.root_ = std::move(*root);
         found.point_ = std::move(mount.point);
+        found.options_ = std::move(mount.options);
         break;
     }
     if (!found.root_) return std::unexpected(std::move(why));
@@ -148,8 +155,9 @@ Result<Hierarchy> Hierarchy::open() {
         "the cgroup v2 hierarchy at '" + found.point_ + "' has " +
         (found.controllers_.empty() ? "no controllers"
                                     : "the controllers " + joined(found.controllers_) + " only");
-    if (const auto bound = bound_to_v1(found.controllers_))
-        return fail(Code::unsupported, only + "; cgroup v1 hierarchies have " + *bound);
+    const auto bound = bound_to_v1(found.controllers_);
+    if (!bound) return fail(bound);
+    if (*bound) return fail(Code::unsupported, only + "; cgroup v1 hierarchies have " + **bound);
     if (std::ranges::none_of(kNeeded, [&](std::string_view name) { return found.has(name); }))
         return fail(Code::unsupported, only + "; containers take memory, pids or cpu");
     return found;

@@ -18,12 +18,15 @@ class Hierarchy {
     // Opens the tree. Errors: unsupported, when it is not mounted, or when v1 hierarchies have the
     // controllers that containers are limited with: then it has no cgroups of ours; denied, when it is
     // read-only or hidden.
-    [[nodiscard]] static Result<Hierarchy> open();
+    // `host`: told of what is written; it outlives it.
+    [[nodiscard]] static Result<Hierarchy> open(const Host* host);
 
-    [[nodiscard]] Place place(const std::string& name) const { return {root_.get(), point_, name}; }
+    [[nodiscard]] Place place(const std::string& name) const { return {root_.get(), point_, name, host_}; }
     // Those available at the mount point, by name.
     [[nodiscard]] const std::vector<std::string>& controllers() const { return controllers_; }
     [[nodiscard]] bool has(std::string_view controller) const;
+    // Those it is mounted with, without a value: "nsdelegate".
+    [[nodiscard]] const std::vector<std::string>& options() const { return options_; }
 
     // Errors: unsupported, when a limit is asked for whose controller is not in this tree.
     [[nodiscard]] Status check_controllers(const Resources& resources) const;
@@ -34,8 +37,10 @@ class Hierarchy {
     [[nodiscard]] Status enable_controllers(const std::string& name, const Resources& resources) const;
 
   private:
+    const Host* host_ = nullptr;
     UniqueFd root_;
     std::string point_;
+    std::vector<std::string> options_;
     std::vector<std::string> controllers_;
 };
 

@@ -55,6 +55,7 @@ Result<LogFile> open_one(int directory_fd, const std::string& directory, std::ui
     if (!S_ISREG(status.st_mode) || status.st_size == 0) return LogFile{};
     LogFile file;
     file.number = number_inside(fd->get());
+    file.age = age;
     file.inode = status.st_ino;
     file.device = status.st_dev;
     file.fd = std::move(*fd);
@@ -66,6 +67,19 @@ bool is_among(const std::vector<LogFile>& files, const LogFile& file) {
     return std::any_of(files.begin(), files.end(), [&](const LogFile& other) {
         return other.inode == file.inode && other.device == file.device;
     });
+}
+
+// Whether `file` was begun while the visit is under way: two rotations between two visits put a file
+// that is newer than all found so far under an older name. The newest found has moved then, which
+// tells such a number from a damaged one. Whoever reads on finds the file behind the newest.
+bool is_begun_meanwhile(int directory_fd, const std::vector<LogFile>& newest_first, const LogFile& file) {
+    if (newest_first.empty()) return false;
+    const LogFile& newest = newest_first.front();
+    if (newest.number == 0 || file.number <= newest.number) return false;
+    struct stat status{};
+    const std::string name = file_name(newest.age);
+    return ::fstatat(directory_fd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0 ||
+           status.st_ino != newest.inode || status.st_dev != newest.device;
 }
 
 bool is_older(const LogFile& file, const Position& position) {
@@ -151,7 +165,8 @@ Result<std::vector<LogFile>> open_log_files(int directory_fd, const std::string&
             auto file = open_one(directory_fd, directory, age);
             if (!file) return fail(file);
             enough = file->fd && is_older(*file, from) && !files.empty() && files.back().number != 0;
-            if (file->fd && !enough && !is_among(files, *file)) files.push_back(std::move(*file));
+            if (!file->fd || enough || is_among(files, *file)) continue;
+            if (!is_begun_meanwhile(directory_fd, files, *file)) files.push_back(std::move(*file));
         }
     }
     complete_numbers(files);

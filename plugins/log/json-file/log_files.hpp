@@ -29,7 +29,8 @@ inline constexpr const char* kFileName = "container.log";
 struct LogFile {
     UniqueFd fd;
     std::uint64_t number = 0;
-    bool guessed = false; // the number is not in the file itself
+    std::uint64_t age = 0; // when it was opened
+    bool guessed = false;  // the number is not in the file itself
     ino_t inode = 0;
     dev_t device = 0;
 };

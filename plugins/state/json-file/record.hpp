@@ -3,6 +3,7 @@
 //
 //   <data_dir>/                     0700
 //   ├── lock                        OFD-locked during a change; its size counts the reservations made
+//   ├── spare                       room for one record: changes go there when the disk is full
 //   ├── names/<name>                symbolic link whose text is an id, packed: an index, the records
 //   │                               decide
 //   └── records/                    0700

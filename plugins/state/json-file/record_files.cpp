@@ -16,6 +16,9 @@ namespace {
 constexpr const char* kRecords = "records";
 constexpr const char* kPendingName = ".pending";
 constexpr const char* kPending = "records/.pending";
+// Room for one more record of usual size, inode and blocks.
+constexpr const char* kSpare = "spare";
+constexpr std::size_t kSpareBytes = std::size_t{16} << 10U;
 constexpr mode_t kFileMode = 0600;
 
 [[nodiscard]] std::string record_path(const ContainerId& id) {
@@ -38,6 +41,10 @@ constexpr mode_t kFileMode = 0600;
 [[nodiscard]] std::unexpected<Error> not_a_record(const ContainerId& id, const std::string& path,
                                                   const std::string& why) {
     return fail(Code::corrupt, "container " + short_id(id) + ": refused: " + path + " " + why);
+}
+
+[[nodiscard]] FileIdentity identity_of(const struct stat& status) {
+    return {.device = status.st_dev, .inode = status.st_ino, .modified = status.st_mtim};
 }
 
 // Reads a file of a known size; what came or went meanwhile shows as another length.
@@ -114,8 +121,7 @@ Result<Record> RecordFiles::read_open(int fd, const ContainerId& id, const std::
 Result<FileIdentity> RecordFiles::identity(const ContainerId& id) const {
     const std::string name = record_path(id);
     struct stat status{};
-    if (::fstatat(directory(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0)
-        return FileIdentity{.device = status.st_dev, .inode = status.st_ino};
+    if (::fstatat(directory(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return identity_of(status);
     const int error = errno;
     if (error == ENOENT) return no_container(id);
     return fail_errno(error, "stat " + path_of(name));
@@ -123,13 +129,24 @@ Result<FileIdentity> RecordFiles::identity(const ContainerId& id) const {
 
 Result<WrittenFile> RecordFiles::write(const Record& record, std::string_view document,
                                        Placement placement) const {
-    auto written = write_pending(encode(record, document));
-    const auto undo = [&](const Error& error) -> std::unexpected<Error> {
+    const std::string text = encode(record, document);
+    const auto refused = [&](const Error& error) { return fail(error, "container " + short_id(record.id)); };
+    if (placement == Placement::create)
+        if (auto kept = keep_spare(); !kept) return refused(kept.error());
+    auto written = write_pending(text);
+    const auto undo = [&](const Error& error) {
         (void)::unlinkat(directory(), kPending, 0); // The first error counts; the next writer removes it.
-        return fail(error, "container " + short_id(record.id));
+        return refused(error);
     };
-    if (!written) return undo(written.error());
-    if (auto placed = place_pending(record.id, placement); !placed) return undo(placed.error());
+    if (!written) {
+        const bool full = written.error().code == Code::no_space && placement == Placement::replace;
+        if (!full) return undo(written.error());
+        auto spared = write_spare(record.id, text);
+        if (!spared) return undo(written.error());
+        written = std::move(*spared);
+    } else if (auto placed = place_pending(record.id, placement); !placed) {
+        return undo(placed.error());
+    }
     if (auto synced = sync_directory(kRecords); !synced) return fail(synced);
     return written;
 }
@@ -137,16 +154,66 @@ Result<WrittenFile> RecordFiles::write(const Record& record, std::string_view do
 Result<WrittenFile> RecordFiles::write_pending(std::string_view text) const {
     auto fd = create_pending();
     if (!fd) return fail(fd);
-    struct stat status{};
-    if (::fstat(fd->get(), &status) != 0) return fail_errno(errno, "stat " + path_of(kPending));
-    // The umask must not decide.
-    if ((status.st_mode & 07777U) != kFileMode && ::fchmod(fd->get(), kFileMode) != 0)
-        return fail_errno(errno, "chmod " + path_of(kPending));
     if (auto written = files::write_all(fd->get(), text, kPending); !written)
         return fail_errno(written.error().sys_errno, "write " + path_of(kPending));
-    if (sync_ == files::Sync::data && ::fsync(fd->get()) != 0)
+    return finish_file(std::move(*fd));
+}
+
+// What is common to all ways to write one.
+Result<WrittenFile> RecordFiles::finish_file(UniqueFd fd) const {
+    struct stat status{};
+    if (::fstat(fd.get(), &status) != 0) return fail_errno(errno, "stat " + path_of(kPending));
+    // The umask must not decide.
+    if ((status.st_mode & 07777U) != kFileMode && ::fchmod(fd.get(), kFileMode) != 0)
+        return fail_errno(errno, "chmod " + path_of(kPending));
+    if (sync_ == files::Sync::data && ::fsync(fd.get()) != 0)
         return fail_errno(errno, "fsync " + path_of(kPending));
-    return WrittenFile{.file = std::move(*fd), .identity = {.device = status.st_dev, .inode = status.st_ino}};
+    return WrittenFile{.file = std::move(fd), .identity = identity_of(status)};
+}
+
+// Before there is one record more. Without the spare file nothing could be stopped or removed on a disk
+// that is full by then, since both are changes of a record.
+Status RecordFiles::keep_spare() const {
+    for (bool removed = false;; removed = true) {
+        constexpr int kFlags = O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC;
+        const UniqueFd fd(::openat(directory(), kSpare, kFlags, kFileMode));
+        const int error = errno;
+        struct stat status{};
+        const bool usable = fd && ::fstat(fd.get(), &status) == 0 && S_ISREG(status.st_mode);
+        if (usable) {
+            if (static_cast<std::size_t>(status.st_size) >= kSpareBytes) return {};
+            auto filled = files::write_all(fd.get(), std::string(kSpareBytes, '\0'), kSpare);
+            if (filled) return {};
+            return fail_errno(filled.error().sys_errno, "write " + path_of(kSpare));
+        }
+        const bool odd = fd || error == ELOOP || error == EISDIR || error == ENXIO;
+        if (!odd || removed) return fail_errno(error, "create " + path_of(kSpare));
+        if (auto gone = files::remove_tree(directory(), kSpare); !gone) return gone;
+    }
+}
+
+// On a full disk: the text goes over the spare file, and the file of the old text is the next spare one.
+// Errors: no_space too, for a record that does not fit.
+Result<WrittenFile> RecordFiles::write_spare(const ContainerId& id, std::string_view text) const {
+    if (::renameat(directory(), kSpare, directory(), kPending) != 0)
+        return fail_errno(errno, "use " + path_of(kSpare));
+    auto written = overwrite_pending(text);
+    const std::string name = record_path(id);
+    if (written && ::renameat2(directory(), kPending, directory(), name.c_str(), RENAME_EXCHANGE) != 0)
+        written = fail_errno(errno, "rename to " + path_of(name));
+    (void)::renameat(directory(), kPending, directory(), kSpare); // If not, the next reservation makes one.
+    return written;
+}
+
+Result<WrittenFile> RecordFiles::overwrite_pending(std::string_view text) const {
+    UniqueFd fd(::openat(directory(), kPending, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    if (!fd) return fail_errno(errno, "open " + path_of(kPending));
+    // Cut after it is written: what is given back first may be somebody else's by then.
+    if (auto written = files::write_all(fd.get(), text, kPending); !written)
+        return fail_errno(written.error().sys_errno, "write " + path_of(kPending));
+    if (::ftruncate(fd.get(), static_cast<off_t>(text.size())) != 0)
+        return fail_errno(errno, "cut " + path_of(kPending));
+    return finish_file(std::move(fd));
 }
 
 Result<UniqueFd> RecordFiles::create_pending() const {
@@ -237,6 +304,8 @@ Status RecordFiles::for_each_readable(const std::function<Status(const Record&)>
     for (const files::DirectoryEntry& entry : *found) {
         if (!is_id(entry.name)) continue;
         const auto record = read(ContainerId(entry.name));
+        // Not read for want of descriptors or memory: without it what is worked out here would be wrong.
+        if (!record && record.error().code == Code::no_space) return fail(record);
         if (!record) continue; // Reported by list(), to which damage matters.
         if (auto visited = visit(*record); !visited) return visited;
     }

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 #include <utility>
 #include <vector>
@@ -21,13 +22,18 @@ namespace mydocker::json_state {
 enum class Missing { report, create };
 enum class Placement { create, replace };
 
-// Which file a path named when it was looked at. Comparing two is safe as long as one of them is kept
-// open: its inode number cannot be given to another file meanwhile.
+// Which file a path named when it was looked at, and which content. Comparing two is safe as long as one
+// of them is kept open: its inode number cannot be given to another file meanwhile. On a full disk a file
+// comes back with another content; its time tells.
 struct FileIdentity {
     dev_t device = 0;
     ino_t inode = 0;
+    timespec modified{};
 
-    bool operator==(const FileIdentity&) const = default;
+    bool operator==(const FileIdentity& other) const {
+        return device == other.device && inode == other.inode && modified.tv_sec == other.modified.tv_sec &&
+               modified.tv_nsec == other.modified.tv_nsec;
+    }
 };
 
 // A record's file as it was written, still open.
@@ -64,7 +70,8 @@ class RecordFiles {
     // Errors: not_found.
     [[nodiscard]] Result<FileIdentity> identity(const ContainerId& id) const;
 
-    // Errors: exists (Placement::create). On failure the record is as it was.
+    // Errors: exists (Placement::create); no_space, when replacing only for a record larger than the spare
+    // file. On failure the record is as it was.
     [[nodiscard]] Result<WrittenFile> write(const Record& record, std::string_view document,
                                             Placement placement) const;
 
@@ -87,6 +94,10 @@ class RecordFiles {
     [[nodiscard]] Result<Record> read_open(int fd, const ContainerId& id, const std::string& name) const;
     [[nodiscard]] Result<UniqueFd> create_pending() const;
     [[nodiscard]] Result<WrittenFile> write_pending(std::string_view text) const;
+    [[nodiscard]] Result<WrittenFile> finish_file(UniqueFd fd) const;
+    [[nodiscard]] Status keep_spare() const;
+    [[nodiscard]] Result<WrittenFile> write_spare(const ContainerId& id, std::string_view text) const;
+    [[nodiscard]] Result<WrittenFile> overwrite_pending(std::string_view text) const;
     [[nodiscard]] Status place_pending(const ContainerId& id, Placement placement) const;
     // Give the pending file its name; 0 or the errno value.
     [[nodiscard]] int place_new(const std::string& name) const;

@@ -17,10 +17,6 @@ namespace {
     return std::string(where) + "/" + id;
 }
 
-[[nodiscard]] std::string quoted(const std::string& text) {
-    return "'" + text + "'";
-}
-
 [[nodiscard]] std::unexpected<Error> no_such_layer(const LayerId& id) {
     return fail(Code::not_found, "there is no layer " + quoted(id.str()));
 }

@@ -14,10 +14,6 @@
 namespace mydocker::storage {
 namespace {
 
-[[nodiscard]] std::string quoted(const std::string& text) {
-    return "'" + text + "'";
-}
-
 [[nodiscard]] std::string in_rw(const RwId& id) {
     return std::string(kWritable) + "/" + id.str();
 }

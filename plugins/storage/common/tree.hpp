@@ -16,6 +16,10 @@
 
 namespace mydocker::storage {
 
+[[nodiscard]] inline std::string quoted(const std::string& text) {
+    return "'" + text + "'";
+}
+
 // One entry met by a walk; the references live as long as the visit.
 struct TreeEntry {
     int directory = -1;        // open: what holds the entry

@@ -1,5 +1,6 @@
 #include "changes.hpp"
 
+#include "opaque_root.hpp"
 #include "storage/common/tree.hpp"
 
 #include <array>
@@ -20,7 +21,6 @@ using storage::Descend;
 using storage::TreeEntry;
 
 constexpr std::string_view kPrivate = "trusted.overlay.";
-constexpr const char* kOpaque = "trusted.overlay.opaque";
 
 [[nodiscard]] bool is_whiteout(const struct stat& status) {
     return S_ISCHR(status.st_mode) && status.st_rdev == 0;
@@ -30,6 +30,11 @@ constexpr const char* kOpaque = "trusted.overlay.opaque";
 [[nodiscard]] bool is_opaque(const std::string& path) {
     char value = 0;
     return ::lgetxattr(path.c_str(), kOpaque, &value, 1) == 1 && value == 'y';
+}
+
+// What was copied up stands alone; with several names in the upper directory it was linked since then.
+[[nodiscard]] bool has_new_name(const struct stat& status) {
+    return !S_ISDIR(status.st_mode) && status.st_nlink > 1;
 }
 
 // Looks paths up in the layers as overlayfs does, and compares what it finds with the upper directory.
@@ -109,7 +114,7 @@ class ChangeWalk final : public storage::TreeVisitor {
         change.opaque = merges && is_opaque_here(entry);
         visible_.push_back(merges && !change.opaque ? std::move(lower.directories)
                                                     : std::vector<std::size_t>());
-        if (change.opaque) return visit_(change);
+        if (change.opaque || has_new_name(entry.status)) return visit_(change);
         const auto same = storage::is_same_entry(Compared{entry.directory, entry.name, entry.status},
                                                  Compared{source_.root, lower.path, *lower.status}, kPrivate,
                                                  Content::compare);

@@ -7,6 +7,7 @@
 #include "storage/common/tree.hpp"
 
 #include <cerrno>
+#include <ctime>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,9 +22,11 @@ namespace {
 
 // What a container that wrote nothing leaves, in the order of removal: the kernel's own directories
 // (the longer ones only of an ephemeral layer), then ours.
+constexpr const char* kVolatileMark = "work/work/incompat/volatile";
+constexpr const char* kVolatileFile = "work/work/incompat/volatile/dirty";
 constexpr std::array kUsualLeftovers{
-    storage::Leftover{"work/work/incompat/volatile/dirty", false},
-    storage::Leftover{"work/work/incompat/volatile", true},
+    storage::Leftover{kVolatileFile, false},
+    storage::Leftover{kVolatileMark, true},
     storage::Leftover{"work/work/incompat", true},
     storage::Leftover{"work/work", true},
     storage::Leftover{kWork, true},
@@ -38,6 +41,33 @@ constexpr std::array kUsualLeftovers{
         if (::symlinkat(link_target(layer).c_str(), directory, link_name(i).c_str()) != 0)
             return fail_errno(errno, "make a link to layer " + quoted(layer.str()));
     }
+    return {};
+}
+
+[[nodiscard]] double seconds(const timespec& time) {
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
+}
+
+[[nodiscard]] bool is_of_this_boot(const struct stat& status) {
+    timespec now{};
+    timespec up{};
+    (void)::clock_gettime(CLOCK_REALTIME, &now); // Neither can fail with these clocks.
+    (void)::clock_gettime(CLOCK_BOOTTIME, &up);
+    return seconds(status.st_ctim) >= seconds(now) - seconds(up);
+}
+
+// Where a mount with the option "volatile" was, the kernel leaves a mark and refuses the next one: had the
+// host crashed since, what was written last would be lost. It has not, where the mark is of this boot: all is
+// written out, and the mark goes. Source: Linux, Documentation/filesystems/overlayfs.rst, "Volatile mount".
+[[nodiscard]] Status lift_volatile_mark(const std::string& rw) {
+    const std::string mark = rw + "/" + kVolatileMark;
+    struct stat status{};
+    if (::lstat(mark.c_str(), &status) != 0 || !is_of_this_boot(status)) return {};
+    auto directory = files::open(rw, O_RDONLY | O_DIRECTORY);
+    if (!directory) return fail(directory);
+    if (::syncfs(directory->get()) != 0) return fail_errno(errno, "write out " + quoted(rw));
+    (void)::unlink((rw + "/" + kVolatileFile).c_str()); // Told by what comes next.
+    if (::rmdir(mark.c_str()) != 0 && errno != ENOENT) return fail_errno(errno, "remove " + quoted(mark));
     return {};
 }
 
@@ -137,6 +167,8 @@ Result<std::vector<Mount>> Overlayfs::mounts(const RwId& id, Access access) {
                         std::to_string(record->below.size()) +
                         " layers and was made with lowerdir_syntax append, which this kernel or "
                         "the path of the data directory does not allow");
+    if (record->lifetime == Lifetime::ephemeral && access == Access::read_write)
+        if (auto lifted = lift_volatile_mark(rw); !lifted) return fail(lifted);
     const Stack stack{store_.host().data_dir(), rw, record->below, record->lifetime};
     return std::vector<Mount>{describe_mount(stack, access, syntax())};
 }

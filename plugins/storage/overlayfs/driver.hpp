@@ -36,7 +36,8 @@ class Overlayfs final : public StorageDriver {
     [[nodiscard]] Result<Usage> seal_layer(const LayerId& id) override;
     [[nodiscard]] Status remove_layer(const LayerId& id) override;
     [[nodiscard]] Status create_rw(const RwId& id, LayerChain below, const RwOptions& options) override;
-    // An ephemeral layer can be mounted writable only once: so the kernel's option "volatile" wants it.
+    // An ephemeral layer is mounted with the kernel's option "volatile". What that leaves of an earlier mount
+    // is removed here, if it is to be writable; after a crash of the host it cannot be mounted any more.
     [[nodiscard]] Result<std::vector<Mount>> mounts(const RwId& id, Access access) override;
     [[nodiscard]] Status changes(const RwId& id, const ChangeVisitor& visit) override;
     [[nodiscard]] Result<Usage> usage(const RwId& id) override;

@@ -12,8 +12,6 @@
 namespace mydocker::overlayfs {
 namespace {
 
-constexpr const char* kOpaque = "trusted.overlay.opaque";
-
 // Whether what lies below shows through is not asked: a whiteout too many hides nothing.
 [[nodiscard]] Result<std::set<std::string>> names_below(LayerChain below, storage::LayerStore& store) {
     std::set<std::string> names;

@@ -8,6 +8,9 @@
 
 namespace mydocker::overlayfs {
 
+// Set to "y" on a directory that hides what the layers below have under its name.
+inline constexpr const char* kOpaque = "trusted.overlay.opaque";
+
 [[nodiscard]] bool is_opaque_root(int tree);
 
 // Puts a whiteout at each name that a layer below has in its root and this one has not, and makes opaque

@@ -1,6 +1,7 @@
 #include "probe.hpp"
 
 #include "mydocker/support/files.hpp"
+#include "opaque_root.hpp"
 #include "storage/common/store_directory.hpp"
 
 #include <array>
@@ -23,11 +24,22 @@
 namespace mydocker::overlayfs {
 namespace {
 
-constexpr const char* kOpaque = "trusted.overlay.opaque";
 constexpr const char* kTrial = "probe";
 
 [[nodiscard]] std::unexpected<Error> unsupported(const std::string& why, int error = 0) {
     return fail(Code::unsupported, "overlayfs cannot be used here: " + why, error);
+}
+
+// Whether the error says nothing of what this host can do: a second try may succeed.
+[[nodiscard]] bool is_passing(int error) {
+    switch (code_from_errno(error)) {
+    case Code::no_space:
+    case Code::busy:
+    case Code::cancelled:
+        return true;
+    default:
+        return error == EIO;
+    }
 }
 
 // Filesystems that overlayfs refuses for its upper directory, or that cannot keep what it puts there.
@@ -84,12 +96,14 @@ constexpr const char* kTrial = "probe";
 [[nodiscard]] Status try_upper(int trial, const std::string& path) {
     if (::fsetxattr(trial, kOpaque, "y", 1, 0) != 0) {
         const int error = errno;
+        if (is_passing(error)) return fail_errno(error, "try overlayfs in '" + path + "'");
         if (error == EPERM)
             return unsupported("setting trusted extended attributes needs CAP_SYS_ADMIN", error);
         return unsupported("the filesystem of '" + path + "' keeps no trusted extended attributes", error);
     }
     if (::mknodat(trial, "whiteout", S_IFCHR | 0600, 0) != 0) {
         const int error = errno;
+        if (is_passing(error)) return fail_errno(error, "try overlayfs in '" + path + "'");
         return unsupported("no whiteout (character device 0:0) can be made in '" + path + "'", error);
     }
     return check_types(trial, path);
@@ -138,14 +152,20 @@ constexpr const char* kTrial = "probe";
     return have_major > major || (have_major == major && have_minor >= minor);
 }
 
+// Before 6.5 overlayfs reads its options only when the filesystem is made; until then the kernel takes any
+// word, so that one taken says nothing.
+[[nodiscard]] bool knows_its_options(int context) {
+    return ::fsconfig(context, FSCONFIG_SET_STRING, "no_such_option", "", 0) != 0;
+}
+
 } // namespace
 
 bool has_lowerdir_append() {
     // Every kernel from 6.8 on has it; to ask costs 50 µs, nearly all of it to close the context.
     if (is_kernel_from(6, 8)) return true;
     const UniqueFd context(::fsopen("overlay", FSOPEN_CLOEXEC));
-    if (!context) return false;
-    return ::fsconfig(context.get(), FSCONFIG_SET_STRING, "lowerdir+", "/", 0) == 0;
+    return context && knows_its_options(context.get()) &&
+           ::fsconfig(context.get(), FSCONFIG_SET_STRING, "lowerdir+", "/", 0) == 0;
 }
 
 Status probe_kernel() {
@@ -154,10 +174,12 @@ Status probe_kernel() {
     const UniqueFd context(::fsopen("overlay", FSOPEN_CLOEXEC)); // Loads the module, too.
     if (context) return {};
     const int error = errno;
+    if (is_passing(error)) return fail_errno(error, "set up an overlayfs mount");
     if (error == EPERM) return unsupported("mounting needs CAP_SYS_ADMIN", error);
     if (error == ENODEV) return unsupported("this kernel has no overlayfs (module overlay)", error);
     if (error != ENOSYS) return unsupported("the kernel refuses to set up a mount", error);
     const auto known = files::read_file("/proc/filesystems", 1U << 16U);
+    if (!known && is_passing(known.error().sys_errno)) return fail(known);
     if (known && known->find("\toverlay\n") != std::string::npos) return {};
     return unsupported("this kernel lists no overlayfs (try modprobe overlay)");
 }

@@ -98,6 +98,8 @@ class FindChanged final : public storage::TreeVisitor {
 
   private:
     [[nodiscard]] Result<bool> is_unchanged(const TreeEntry& entry, const struct stat& before) const {
+        // Linked since then: whoever copies the changes must see that both names are one file.
+        if (!S_ISDIR(entry.status.st_mode) && entry.status.st_nlink > before.st_nlink) return false;
         const timespec& changed = entry.status.st_ctim;
         const bool untouched =
             std::pair(changed.tv_sec, changed.tv_nsec) < std::pair(source_.made.tv_sec, source_.made.tv_nsec);

@@ -235,6 +235,7 @@ class Receiver {
     explicit Receiver(Take take) : take_(std::move(take)) {}
     Receiver(const Receiver&) = delete;
     Receiver& operator=(const Receiver&) = delete;
+    ~Receiver() = default;
 
     // Valid as long as this object stays where it is.
     [[nodiscard]] const Sink* sink() { return &sink_; }

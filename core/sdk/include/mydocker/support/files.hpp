@@ -191,7 +191,8 @@ enum class Sync : std::uint32_t { none, data };
     int error = errno;
     if (error == EEXIST) {
         struct stat status{};
-        if (::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode)) return {};
+        if (::stat(path.c_str(), &status) != 0) return fail_errno(errno, "stat " + detail::quoted(path));
+        if (S_ISDIR(status.st_mode)) return {};
         return fail_errno(ENOTDIR, "make directory " + detail::quoted(path));
     }
     if (error != ENOENT) return fail_errno(error, "make directory " + detail::quoted(path));
@@ -269,26 +270,28 @@ class TreeRemover {
         const std::string whole = path + "/" + entry.name;
         if (entry.type != DT_DIR) {
             if (::unlinkat(fd, entry.name.c_str(), 0) == 0 || errno == ENOENT) return {};
-            if (errno != EISDIR) return fail_errno(errno, "remove " + quoted(whole));
+            if (errno != EISDIR) return fail_errno(errno, "remove " + detail::quoted(whole));
         }
         if (::unlinkat(fd, entry.name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
         if (errno == EBUSY)
-            return fail(Code::busy, "remove " + quoted(whole) + ", which is a mount point", EBUSY);
-        if (errno != ENOTEMPTY && errno != EEXIST) return fail_errno(errno, "remove " + quoted(whole));
+            return fail(Code::busy, "remove " + detail::quoted(whole) + ", which is a mount point", EBUSY);
+        if (errno != ENOTEMPTY && errno != EEXIST)
+            return fail_errno(errno, "remove " + detail::quoted(whole));
         if (depth >= kDepth) return hoist(fd, entry.name, whole);
         const UniqueFd below = open_same_mount(fd, entry.name);
         if (!below) {
             const int error = errno;
             if (error == ENOENT) return {};
             if (error == EXDEV)
-                return fail(Code::busy, "remove " + quoted(whole) + ", which is a mount point", EBUSY);
-            return fail_errno(error, "open directory " + quoted(whole));
+                return fail(Code::busy, "remove " + detail::quoted(whole) + ", which is a mount point",
+                            EBUSY);
+            return fail_errno(error, "open directory " + detail::quoted(whole));
         }
         if (auto emptied = empty(below.get(), whole, depth + 1); !emptied) return emptied;
         if (::unlinkat(fd, entry.name.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
         if (errno == ENOTEMPTY && depth + 1 >= kDepth)
             return {}; // Something was moved up; the next round takes it.
-        return fail_errno(errno, "remove " + quoted(whole));
+        return fail_errno(errno, "remove " + detail::quoted(whole));
     }
 
     [[nodiscard]] Status hoist(int fd, const std::string& name, const std::string& whole) {
@@ -296,7 +299,7 @@ class TreeRemover {
         if (::renameat2(fd, name.c_str(), top_, moved.c_str(), RENAME_NOREPLACE) == 0 || errno == ENOENT)
             return {};
         if (errno == EEXIST) return hoist(fd, name, whole);
-        return fail_errno(errno, "move " + quoted(whole));
+        return fail_errno(errno, "move " + detail::quoted(whole));
     }
 
     int top_;
@@ -312,7 +315,7 @@ class TreeRemover {
     if (errno != EISDIR && errno != EPERM) return fail_errno(errno, "remove " + detail::quoted(path));
     if (::unlinkat(directory, path.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};
     if (errno != ENOTEMPTY && errno != EEXIST) return fail_errno(errno, "remove " + detail::quoted(path));
-    UniqueFd top(::openat(directory, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
+    const UniqueFd top(::openat(directory, path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW));
     if (!top) return fail_errno(errno, "open directory " + detail::quoted(path));
     if (auto emptied = detail::TreeRemover(top.get()).empty(top.get(), path, 0); !emptied) return emptied;
     if (::unlinkat(directory, path.c_str(), AT_REMOVEDIR) == 0 || errno == ENOENT) return {};

@@ -1,0 +1,197 @@
+// container prune, image prune, volume prune, system prune: docker's words.
+#include "cli/prune_filter.hpp"
+#include "cli/table.hpp"
+#include "cli/times.hpp"
+#include "cli/verb_makers.hpp"
+#include "engine/prune.hpp"
+
+#include "base/sys.hpp"
+
+#include <fmt/format.h>
+
+namespace mydocker::cli {
+namespace {
+
+constexpr std::string_view kWarning = "WARNING! This will remove ";
+
+std::string list_text(std::string_view heading, const engine::Pruned& pruned) {
+    if (pruned.names.empty()) return {};
+    std::string text = fmt::format("{}:\n", heading);
+    for (const std::string& name : pruned.names)
+        text += printable(name) + "\n";
+    return text + "\n";
+}
+
+void print_freed(std::uint64_t bytes) {
+    print(fmt::format("Total reclaimed space: {}\n", human_size(bytes)));
+}
+
+// What the verbs of this file have in common.
+class PruneVerb : public Verb {
+  public:
+    void declare(FlagSet& app) override {
+        app.add_flag("-f,--force", force_, "without asking");
+        app.add_option("--filter", filters_, "only what fits: until=24h, label=KEY[=VALUE], label!=…");
+    }
+
+    Result<int> run(Session& session, const std::vector<std::string>& operands) override {
+        if (!operands.empty()) return usage("takes no operands");
+        auto filter = PruneFilter::parse(filters_, sys::realtime_ns());
+        if (!filter) return usage(filter.error().text);
+        filter_ = std::move(*filter);
+        auto engine = session.engine();
+        if (!engine) return fail(engine);
+        if (!force_ && !is_agreed(warning())) return kOk;
+        return prune(**engine);
+    }
+
+  protected:
+    [[nodiscard]] virtual std::string warning() const = 0;
+    [[nodiscard]] virtual Result<int> prune(engine::Engine& engine) = 0;
+
+    [[nodiscard]] Result<engine::Pruned> containers(engine::Engine& engine) const {
+        return engine::prune_containers(engine, [this](const engine::ContainerRecord& record) {
+            return filter_.fits(record.created_ns, record.labels);
+        });
+    }
+    [[nodiscard]] Result<engine::Pruned> images(engine::Engine& engine, engine::PruneImages which) const {
+        return engine::prune_images(engine, which, [this](const image::Image& image) {
+            // One that does not say when it was made is of old.
+            auto created = parse_time("created", image.config.created, sys::realtime_ns());
+            return filter_.fits(created ? *created : 0, image.config.labels);
+        });
+    }
+    [[nodiscard]] Result<engine::Pruned> volumes(engine::Engine& engine, engine::Prune which) const {
+        return engine::prune_volumes(engine, which, [this](const engine::Volume& volume) {
+            return filter_.fits(volume.created_ns, volume.labels);
+        });
+    }
+
+  private:
+    bool force_ = false;
+    std::vector<std::string> filters_;
+    PruneFilter filter_;
+};
+
+class ContainerPrune final : public PruneVerb {
+  protected:
+    [[nodiscard]] std::string warning() const override {
+        return fmt::format("{}all stopped containers.\n", kWarning);
+    }
+    [[nodiscard]] Result<int> prune(engine::Engine& engine) override {
+        auto pruned = containers(engine);
+        if (!pruned) return fail(pruned);
+        print(list_text("Deleted Containers", *pruned));
+        print_freed(pruned->freed);
+        return kOk;
+    }
+};
+
+class ImagePrune final : public PruneVerb {
+  public:
+    void declare(FlagSet& app) override {
+        PruneVerb::declare(app);
+        app.add_flag("-a,--all", all_, "all that no container uses, not only those without a name");
+    }
+
+  protected:
+    [[nodiscard]] std::string warning() const override {
+        return fmt::format("{}{}.\n", kWarning,
+                           all_ ? "all images without at least one container associated to them"
+                                : "all dangling images");
+    }
+    [[nodiscard]] Result<int> prune(engine::Engine& engine) override {
+        auto pruned = images(engine, all_ ? engine::PruneImages::unused : engine::PruneImages::dangling);
+        if (!pruned) return fail(pruned);
+        print(list_text("Deleted Images", *pruned));
+        print_freed(pruned->freed);
+        return kOk;
+    }
+
+  private:
+    bool all_ = false;
+};
+
+class VolumePrune final : public PruneVerb {
+  public:
+    void declare(FlagSet& app) override {
+        PruneVerb::declare(app);
+        app.add_flag("-a,--all", all_, "those with a name, too");
+    }
+
+  protected:
+    [[nodiscard]] std::string warning() const override {
+        return fmt::format("{}{} volumes not used by at least one container.\n", kWarning,
+                           all_ ? "all local" : "anonymous local");
+    }
+    [[nodiscard]] Result<int> prune(engine::Engine& engine) override {
+        auto pruned = volumes(engine, all_ ? engine::Prune::all : engine::Prune::anonymous);
+        if (!pruned) return fail(pruned);
+        print(list_text("Deleted Volumes", *pruned));
+        print_freed(pruned->freed);
+        return kOk;
+    }
+
+  private:
+    bool all_ = false;
+};
+
+class SystemPrune final : public PruneVerb {
+  public:
+    void declare(FlagSet& app) override {
+        PruneVerb::declare(app);
+        app.add_flag("-a,--all", all_, "all images that no container uses, not only those without a name");
+        app.add_flag("--volumes", volumes_, "anonymous volumes, too");
+    }
+
+  protected:
+    [[nodiscard]] std::string warning() const override {
+        return fmt::format("WARNING! This will remove:\n  - all stopped containers\n{}  - {}\n"
+                           "  - what killed commands left\n\n",
+                           volumes_ ? "  - all anonymous volumes not used by at least one container\n" : "",
+                           all_ ? "all images without at least one container associated to them"
+                                : "all dangling images");
+    }
+
+    // Containers first: what they use is free then.
+    [[nodiscard]] Result<int> prune(engine::Engine& engine) override {
+        std::uint64_t freed = 0;
+        const auto tell = [&](std::string_view heading, Result<engine::Pruned> pruned) -> Status {
+            if (!pruned) return fail(pruned);
+            print(list_text(heading, *pruned));
+            freed += pruned->freed;
+            return {};
+        };
+        if (auto told = tell("Deleted Containers", containers(engine)); !told) return fail(told);
+        if (volumes_)
+            if (auto told = tell("Deleted Volumes", volumes(engine, engine::Prune::anonymous)); !told)
+                return fail(told);
+        const auto which = all_ ? engine::PruneImages::unused : engine::PruneImages::dangling;
+        if (auto told = tell("Deleted Images", images(engine, which)); !told) return fail(told);
+        auto swept = engine::sweep_leftovers(engine);
+        if (!swept) return fail(swept);
+        print_freed(freed + *swept);
+        return kOk;
+    }
+
+  private:
+    bool all_ = false;
+    bool volumes_ = false;
+};
+
+} // namespace
+
+std::unique_ptr<Verb> make_container_prune() {
+    return std::make_unique<ContainerPrune>();
+}
+std::unique_ptr<Verb> make_image_prune() {
+    return std::make_unique<ImagePrune>();
+}
+std::unique_ptr<Verb> make_volume_prune() {
+    return std::make_unique<VolumePrune>();
+}
+std::unique_ptr<Verb> make_system_prune() {
+    return std::make_unique<SystemPrune>();
+}
+
+} // namespace mydocker::cli

@@ -1,0 +1,20 @@
+// A further process: the first one's, with what was asked for.
+#include "engine/exec_process.hpp"
+
+#include "engine/environment.hpp"
+
+namespace mydocker::engine {
+
+runtime::ProcessSpec exec_process(runtime::ProcessSpec own, const ExecRequest& request) {
+    own.args = request.command;
+    own.terminal = request.terminal;
+    own.console_size.reset();
+    if (request.terminal && !has_variable(own.env, "TERM")) set_variable(own.env, "TERM=xterm");
+    for (const std::string& variable : request.environment)
+        set_variable(own.env, variable);
+    if (!request.working_directory.empty()) own.cwd = request.working_directory;
+    if (!request.user.empty()) own.user.name = request.user;
+    return own;
+}
+
+} // namespace mydocker::engine

@@ -1,0 +1,72 @@
+// export, and `commit -o`: the flat root filesystem.
+#include "base/sys.hpp"
+#include "engine/contents.hpp"
+#include "engine/root_view.hpp"
+#include "image/tree_reader.hpp"
+
+#include <cerrno>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace mydocker::engine {
+namespace {
+
+image::ByteSink into(int fd, const std::string& name) {
+    return [fd, name](std::string_view bytes) { return files::write_all(fd, bytes, name); };
+}
+
+std::string directory_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+// A terminal, a pipe, a device: written in place.
+bool is_special(const std::string& path) {
+    const auto there = sys::fstatat(AT_FDCWD, path, 0);
+    return there && !S_ISREG(there->st_mode);
+}
+
+// Gives a file without a name its name, in the place of whatever has it now.
+Status name_file(int fd, const std::string& path) {
+    const std::string temporary = path + ".tmp." + std::to_string(::getpid());
+    const std::string unnamed = "/proc/self/fd/" + std::to_string(fd);
+    if (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, temporary.c_str(), AT_SYMLINK_FOLLOW) != 0)
+        return fail_errno(errno, "make '" + temporary + "'");
+    if (::rename(temporary.c_str(), path.c_str()) == 0) return {};
+    const int error = errno;
+    (void)::unlink(temporary.c_str()); // The first error is the one to report.
+    return fail_errno(error, "rename to '" + path + "'");
+}
+
+} // namespace
+
+Status export_rootfs(Engine& engine, std::string_view container, Stillness stillness,
+                     const image::ByteSink& sink) {
+    auto hold = Hold::take(engine, container, stillness);
+    if (!hold) return fail(hold);
+    auto root = open_layers(engine, hold->record(), Access::read_only);
+    if (!root) return fail(root);
+    auto done = image::archive_tree(root->get(), sink,
+                                    [&](std::string_view text) { engine.diagnostics().warning(text); });
+    if (!done) return fail(done, "container '" + hold->record().name.str() + "'");
+    root->reset(); // Before the baton goes: whoever starts it next shall find it unmounted.
+    return hold->release();
+}
+
+Status export_to_file(Engine& engine, std::string_view container, Stillness stillness,
+                      const std::string& path) {
+    if (is_special(path)) {
+        auto fd = files::open(path, O_WRONLY);
+        if (!fd) return fail(fd);
+        return export_rootfs(engine, container, stillness, into(fd->get(), path));
+    }
+    // Without a name until it is whole: if we are killed, nothing is left. It may hold secrets.
+    auto fd = files::open(directory_of(path), O_TMPFILE | O_WRONLY, 0600);
+    if (!fd) return fail(fd, "write '" + path + "'");
+    if (auto done = export_rootfs(engine, container, stillness, into(fd->get(), path)); !done) return done;
+    return name_file(fd->get(), path);
+}
+
+} // namespace mydocker::engine

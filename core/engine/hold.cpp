@@ -1,0 +1,175 @@
+#include "engine/hold.hpp"
+
+#include "base/sys.hpp"
+#include "engine/lifecycle.hpp"
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace mydocker::engine {
+namespace {
+
+constexpr std::string_view kFrozen = "frozen\n";
+
+std::string note_path(const Engine& engine, const ContainerId& id) {
+    return paths::run_directory(engine.roots(), id) + "/frozen";
+}
+
+Result<bool> is_noted(int note) {
+    auto status = sys::fstat(note);
+    if (!status) return fail(status);
+    return status->st_size > 0;
+}
+
+Result<process::Child> start_watcher(Engine& engine, const ContainerId& id, int pipe) {
+    process::SpawnRequest request;
+    request.executable = engine.installation().program;
+    request.argv = {request.executable};
+    for (const std::string& argument : engine.global_arguments())
+        request.argv.push_back(argument);
+    request.argv.insert(request.argv.end(), {"__thaw", id.str()});
+    for (char** variable = environ; *variable != nullptr; ++variable)
+        request.environment.emplace_back(*variable);
+    request.fds = {pipe, -1, -1}; // Silent: if it cannot do its work, the next command does it.
+    request.new_session = true;   // What a terminal sends to everybody is not meant for it.
+    return process::spawn(request);
+}
+
+Result<CgroupBackend*> backend_of(Engine& engine, const ContainerRecord& record) {
+    if (!record.intents.contains("cgroup"))
+        return fail(Code::unsupported, "container '" + record.name.str() + "' has no cgroup to freeze");
+    return engine.cgroup(record.drivers.cgroup);
+}
+
+} // namespace
+
+Result<UniqueFd> write_note(Engine& engine, const ContainerId& id) {
+    auto note = sys::openat(AT_FDCWD, note_path(engine, id), O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+    if (!note) return fail(note);
+    if (auto locked = sys::wait_lock(note->get()); !locked) return fail(locked);
+    if (auto written = files::write_all(note->get(), kFrozen, "frozen"); !written) return fail(written);
+    return note;
+}
+
+Status settle_note(Engine& engine, const ContainerId& id, int note) {
+    auto container = engine.load(id);
+    // Unreadable: whether it is to run is not known, and the note stays for whoever can read it.
+    if (!container && container.error().code != Code::not_found) return fail(container);
+    if (container && container->record.state == State::running) {
+        const ContainerRecord& record = container->record;
+        const auto locator = record.intents.find("cgroup");
+        auto backend = engine.cgroup(record.drivers.cgroup);
+        if (!backend) return fail(backend);
+        if (locator != record.intents.end())
+            if (auto done = (*backend)->thaw(Locator(locator->second));
+                !done && done.error().code != Code::not_found)
+                return fail(done, "thaw container '" + record.name.str() + "'");
+    }
+    if (::ftruncate(note, 0) != 0) return fail_errno(errno, "write 'frozen'");
+    return {};
+}
+
+Result<Freeze> Freeze::take(Engine& engine, const ContainerRecord& record) {
+    auto backend = backend_of(engine, record);
+    if (!backend) return fail(backend);
+    Freeze freeze(engine, record.id);
+    auto note = sys::openat(AT_FDCWD, note_path(engine, record.id), O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+    if (!note) return fail(note);
+    if (auto locked = sys::wait_lock(note->get()); !locked) return fail(locked);
+    auto pipe = sys::pipe();
+    if (!pipe) return fail(pipe);
+    auto watcher = start_watcher(engine, record.id, pipe->read.get());
+    if (!watcher) return fail(watcher, "start the watcher of a frozen container");
+    freeze.watcher_ = std::move(*watcher);
+    freeze.pipe_ = std::move(pipe->write);
+    if (auto written = files::write_all(note->get(), kFrozen, "frozen"); !written) return fail(written);
+    freeze.note_ = std::move(*note);
+    if (auto frozen = (*backend)->freeze(Locator(record.intents.find("cgroup")->second)); !frozen)
+        return fail(frozen, "freeze container '" + record.name.str() + "'");
+    return freeze;
+}
+
+Status Freeze::release() {
+    Status thawed;
+    if (note_) thawed = settle_note(*engine_, id_, note_.get());
+    if (!thawed) return thawed; // The watcher will try, too.
+    note_.reset();
+    if (!watcher_.pidfd) return {};
+    if (auto sent = sys::pidfd_send_signal(watcher_.pidfd.get(), SIGKILL); sent)
+        (void)process::reap(watcher_.pidfd.get()); // How it ended does not matter.
+    watcher_.pidfd.reset();
+    return {};
+}
+
+Freeze::~Freeze() {
+    if (!note_ && !watcher_.pidfd) return; // Released, or moved from.
+    if (auto done = release(); !done) engine_->diagnostics().warning(describe(done.error()));
+}
+
+Result<Hold> Hold::take(Engine& engine, std::string_view name_or_prefix, Stillness stillness) {
+    auto container = find_settled(engine, name_or_prefix);
+    if (!container) return fail(container);
+    Hold hold(engine, std::move(container->record));
+    const ContainerRecord& record = hold.record_;
+    if (record.is_live()) {
+        if (stillness == Stillness::as_it_runs || record.state == State::paused) return hold;
+        auto freeze = Freeze::take(engine, record);
+        if (!freeze) return fail(freeze);
+        hold.freeze_.emplace(std::move(*freeze));
+        return hold;
+    }
+    auto baton = Baton::take(engine.roots(), record.id);
+    if (!baton && baton.error().code == Code::busy) return in_other_hands(record);
+    if (!baton) return fail(baton);
+    hold.baton_.emplace(std::move(*baton));
+    auto now = engine.load(record.id); // It may have been started, or gone, before we had the baton.
+    if (!now) return fail(now);
+    if (now->record.is_live() || now->record.transition != Transition::none)
+        return in_other_hands(now->record);
+    hold.record_ = std::move(now->record);
+    return hold;
+}
+
+Status Hold::release() {
+    if (freeze_) {
+        auto done = freeze_->release();
+        if (!done) return done;
+        freeze_.reset();
+    }
+    if (!baton_ || !baton_->is_ours()) return {};
+    auto done = baton_->finish(engine_->roots(), record_.id);
+    baton_.reset();
+    return done;
+}
+
+Hold::~Hold() {
+    if (auto done = release(); !done) engine_->diagnostics().warning(describe(done.error()));
+}
+
+Status thaw_abandoned(Engine& engine, const ContainerId& id) {
+    auto note = sys::openat(AT_FDCWD, note_path(engine, id), O_RDWR | O_NOFOLLOW);
+    if (!note) return note.error().code == Code::not_found ? Status{} : fail(note);
+    auto noted = is_noted(note->get());
+    if (!noted) return fail(noted);
+    if (!*noted) return {};
+    auto ours = sys::try_lock(note->get());
+    if (!ours) return fail(ours);
+    if (!*ours) return {}; // Whoever froze it lives.
+    return settle_note(engine, id, note->get());
+}
+
+Status thaw_at_end(Engine& engine, const ContainerId& id, int pipe) {
+    std::array<char, 16> ignored{};
+    for (;;) {
+        auto count = sys::read(pipe, ignored);
+        if (!count) return fail(count);
+        if (*count == 0) return thaw_abandoned(engine, id);
+    }
+}
+
+} // namespace mydocker::engine

@@ -1,0 +1,169 @@
+// logs: both streams, ranges, and following a container that runs, across rotations, to its end.
+#include "support/engine_fixture.hpp"
+#include "support/terminal.hpp"
+
+#include <csignal>
+#include <fstream>
+#include <memory>
+
+namespace mydocker::test {
+namespace {
+
+// Says "one", waits for the file /p/go, says "two".
+constexpr const char* kInTwoParts = "echo one; while [ ! -e /p/go ]; do sleep 0.02; done; echo two";
+
+class LogsOf : public EngineTest {
+  protected:
+    void run_detached(const std::vector<std::string>& flags, const std::string& script) {
+        std::vector<std::string> words{"run", "-d", "-v", shared_.path() + ":/p"};
+        words.insert(words.end(), flags.begin(), flags.end());
+        words.insert(words.end(), {"busybox", "sh", "-c", script});
+        const Outcome made = mydocker(words);
+        ASSERT_EQ(made.exit_code, 0) << made.err;
+        remove_at_end(made.out.substr(0, 64));
+    }
+    void let_go_on() { std::ofstream(shared_ / "go") << "\n"; }
+    std::string shell_line(const std::vector<std::string>& words) {
+        std::string line;
+        for (const std::string& word : command(words))
+            line += "'" + word + "' ";
+        return line;
+    }
+
+    TempDir shared_;
+};
+
+TEST_F(LogsOf, FollowedShowWhatComesAndEndWithTheContainer) {
+    run_detached({"--name", "talker"}, kInTwoParts);
+    Terminal follower(command({"logs", "-f", "talker"}));
+    ASSERT_TRUE(follower.expect("one\r\n")) << follower.output();
+
+    let_go_on();
+
+    EXPECT_TRUE(follower.expect("two\r\n")) << follower.output();
+    EXPECT_EQ(follower.wait(), 0);
+}
+
+TEST_F(LogsOf, FollowedToTheLastWordThoughTheContainerRemovesItself) {
+    run_detached({"--rm", "--name", "talker"}, kInTwoParts);
+    Terminal follower(command({"logs", "-f", "talker"}));
+    ASSERT_TRUE(follower.expect("one\r\n")) << follower.output();
+
+    let_go_on();
+
+    EXPECT_TRUE(follower.expect("two\r\n")) << follower.output();
+    EXPECT_EQ(follower.wait(), 0);
+}
+
+TEST_F(LogsOf, FollowingCostsNothingWhileNothingHappens) {
+    run_detached({"--name", "talker"}, "echo one; sleep 1000");
+    Terminal follower(command({"logs", "-f", "talker"}));
+    ASSERT_TRUE(follower.expect("one\r\n"));
+    const std::string path = "/proc/" + std::to_string(follower.pid()) + "/status";
+    const auto switches = [&] { return test::run({"grep", "voluntary_ctxt_switches", path}).out; };
+    // It sleeps once it has been seen to sleep: no event announces that.
+    ASSERT_TRUE(eventually([&] { return test::run({"grep", "^State:.S", path}).exit_code == 0; }));
+    ::usleep(100'000);
+    const std::string before = switches();
+
+    ::usleep(1'500'000); // The time in which a follower that polls would wake up.
+
+    EXPECT_EQ(switches(), before);
+}
+
+TEST_F(LogsOf, CtrlCEndsFollowingQuietly) {
+    run_detached({"--name", "talker"}, "echo one; sleep 1000");
+    Terminal follower(command({"logs", "-f", "talker"}));
+    ASSERT_TRUE(follower.expect("one\r\n"));
+
+    follower.type("\x03");
+
+    EXPECT_EQ(follower.wait(), 128 + SIGINT);
+    EXPECT_EQ(follower.output().find("mydocker"), std::string::npos) << follower.output();
+}
+
+TEST_F(LogsOf, AReaderThatGoesEndsFollowing) {
+    run_detached({"--name", "talker"}, "echo one; sleep 1000");
+
+    const Outcome outcome = test::run(
+        {"bash", "-c",
+         "timeout 20 " + shell_line({"logs", "-f", "talker"}) + " | head -n 1; echo ${PIPESTATUS[0]}"});
+
+    EXPECT_EQ(outcome.out.substr(0, 4), "one\n");
+    EXPECT_NE(outcome.out, "one\n124\n") << "it had to be killed";
+    EXPECT_EQ(outcome.err, "");
+}
+
+TEST_F(LogsOf, FollowedAcrossRotationsNothingIsLost) {
+    std::ofstream(shared_ / "small.toml")
+        << "config_version = 1\n[log.json-file]\nmax_size = \"64k\"\nmax_files = 100\n";
+    const std::vector<std::string> words{
+        "run",      "-d",
+        "--config", shared_ / "small.toml",
+        "-v",       shared_.path() + ":/p",
+        "busybox",  "sh",
+        "-c",       "while [ ! -e /p/go ]; do sleep 0.02; done; seq 1 20000; seq 1 20000 >&2"};
+    const Outcome made = mydocker(words);
+    ASSERT_EQ(made.exit_code, 0) << made.err;
+    const std::string id = made.out.substr(0, 64);
+    remove_at_end(id);
+
+    const Outcome outcome =
+        test::run({"bash", "-c",
+                   shell_line({"logs", "-f", id}) + "> " + (shared_ / "out") + " 2> " + (shared_ / "err") +
+                       " & touch " + (shared_ / "go") + "; wait $!; cmp " + (shared_ / "out") +
+                       " <(seq 1 20000) && cmp " + (shared_ / "err") + " <(seq 1 20000) && ls " + root() +
+                       "/containers/" + id + "/logs | wc -l"});
+
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
+    EXPECT_GT(std::stoi(outcome.out), 3) << "it did not rotate";
+    EXPECT_EQ(mydocker({"logs", id}).out, test::run({"seq", "1", "20000"}).out);
+}
+
+TEST_F(LogsOf, StreamsKeepTheirOrderWhereBothAreOne) {
+    run_detached({"--name", "talker"},
+                 "for i in 1 3 5; do echo $i; sleep 0.02; echo $((i+1)) >&2; sleep 0.02; done");
+    ASSERT_EQ(mydocker({"wait", "talker"}).exit_code, 0);
+
+    EXPECT_EQ(test::run({"bash", "-c", shell_line({"logs", "talker"}) + " 2>&1"}).out, "1\n2\n3\n4\n5\n6\n");
+}
+
+TEST_F(LogsOf, RangesAndDetailsOfADeadContainer) {
+    run_detached({"--name", "talker", "-l", "app=x"}, "echo one; echo two; echo three");
+    ASSERT_EQ(mydocker({"wait", "talker"}).exit_code, 0);
+    const std::string second = mydocker({"logs", "-t", "talker"}).out.substr(0, 30);
+    ASSERT_EQ(second.substr(10, 1) + second.substr(29, 1), "TZ");
+
+    EXPECT_EQ(mydocker({"logs", "-n", "2", "talker"}).out, "two\nthree\n");
+    EXPECT_EQ(mydocker({"logs", "--tail", "0", "talker"}).out, "");
+    EXPECT_EQ(mydocker({"logs", "--tail", "all", "talker"}).out, "one\ntwo\nthree\n");
+    EXPECT_EQ(mydocker({"logs", "--since", "1h", "talker"}).out, "one\ntwo\nthree\n");
+    EXPECT_EQ(mydocker({"logs", "--until", "1h", "talker"}).out, "");
+    EXPECT_EQ(mydocker({"logs", "--until", second, "talker"}).out.substr(0, 4), "one\n");
+    EXPECT_EQ(mydocker({"logs", "--since", "4000000000.5", "talker"}).out, "");
+    EXPECT_EQ(mydocker({"logs", "--details", "-n", "1", "talker"}).out, "app=x three\n");
+    EXPECT_EQ(mydocker({"logs", "-f", "talker"}).out, "one\ntwo\nthree\n")
+        << "it has ended, so following has";
+    const Outcome wrong = mydocker({"logs", "--since", "yesterday", "talker"});
+    EXPECT_EQ(wrong.exit_code, 125);
+    EXPECT_EQ(wrong.err,
+              "mydocker: logs: since: 'yesterday' is no time; write 2026-01-31T12:00:00Z or 10m\n");
+}
+
+TEST_F(LogsOf, ADriverThatCannotReadBackSaysWhichCan) {
+    const Outcome made =
+        mydocker({"--log-driver", "text-file", "run", "-d", "--name", "talker", "busybox", "echo", "x"});
+    ASSERT_EQ(made.exit_code, 0) << made.err;
+    remove_at_end("talker");
+
+    const Outcome outcome = mydocker({"logs", "talker"});
+
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_NE(
+        outcome.err.find("log driver 'text-file' of container 'talker' cannot read back; 'json-file' can"),
+        std::string::npos)
+        << outcome.err;
+}
+
+} // namespace
+} // namespace mydocker::test

@@ -1,0 +1,48 @@
+// A suite of `exec` with one container, "box", made anew for each test.
+#pragma once
+
+#include "support/engine_fixture.hpp"
+
+#include <string>
+#include <vector>
+
+namespace mydocker::test {
+
+class Exec : public EngineTest {
+  protected:
+    void SetUp() override {
+        EngineTest::SetUp();
+        if (IsSkipped()) return;
+        start({});
+    }
+
+    // The container again, with other flags.
+    void start(const std::vector<std::string>& flags,
+               const std::vector<std::string>& command = {"sleep", "1000"}) {
+        (void)mydocker({"rm", "-f", "box"});
+        std::vector<std::string> words{"run", "-d", "--name", "box"};
+        words.insert(words.end(), flags.begin(), flags.end());
+        words.emplace_back("busybox");
+        words.insert(words.end(), command.begin(), command.end());
+        const Outcome outcome = mydocker(words);
+        ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+        remove_at_end("box");
+    }
+
+    [[nodiscard]] std::string pid() { return member(mydocker({"inspect", "box"}).out, "Pid"); }
+    [[nodiscard]] std::string id() { return member(mydocker({"inspect", "box"}).out, "Id"); }
+
+    // In a shell's words, for what a shell starts.
+    [[nodiscard]] std::string line(const std::vector<std::string>& words) const {
+        std::string text;
+        for (const std::string& word : command(words))
+            text += "'" + word + "' ";
+        return text;
+    }
+
+    [[nodiscard]] Outcome in_box(const std::string& script) {
+        return mydocker({"exec", "box", "sh", "-c", script});
+    }
+};
+
+} // namespace mydocker::test
