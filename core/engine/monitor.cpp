@@ -172,8 +172,8 @@ Result<void> Monitor::start(FailedReport& failure) {
     inner_ = {};
     fds_.clear();
     const std::string spans = trace_ ? trace::encode(trace_->spans(), kMaxPayload) : std::string();
-    // A starter that died meanwhile is noticed below.
-    (void)send(session_.get(), MessageKind::started, spans);
+    // A starter that cannot be told must not wait for it; one that died meanwhile is gone anyway.
+    if (auto told = send(session_.get(), MessageKind::started, spans); !told) session_.reset();
     serve_starter();
     return {};
 }

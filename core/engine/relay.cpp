@@ -55,14 +55,11 @@ class Relay {
     }
 
   private:
-    // A session that is gone is noticed when reading from it. What the kernel has no memory for is said
-    // again; in vain, it would be missing in the container's input: an error.
+    // A session that is gone is noticed when reading from it. What there is no memory for would be missing in
+    // the container's input: an error.
     void tell(MessageKind kind, std::string_view payload = {}) {
-        constexpr int kMostTries = 1000;
-        Status sent;
-        for (int tries = 0; tries < kMostTries; ++tries)
-            if (sent = send(setup_.session, kind, payload); sent || !can_be_tried_again(sent.error())) return;
-        untold_ = sent.error();
+        if (auto sent = send(setup_.session, kind, payload); !sent && can_be_tried_again(sent.error()))
+            untold_ = sent.error();
     }
 
     void send_window() {

@@ -124,7 +124,15 @@ Result<std::uint64_t> decode_missed(std::string_view payload) {
 Status send(int socket, MessageKind kind, std::string_view payload, std::span<const int> fds) {
     std::string packet(1, static_cast<char>(kind));
     packet.append(payload);
-    return sys::send_with_fds(socket, packet, fds);
+    // What the kernel has no memory for just now is said again: lost, the other end would wait for it for
+    // ever.
+    constexpr int kMostTries = 1000;
+    Status sent;
+    for (int tries = 0; tries < kMostTries; ++tries) {
+        sent = sys::send_with_fds(socket, packet, fds);
+        if (sent || (sent.error().sys_errno != ENOMEM && sent.error().sys_errno != ENOBUFS)) break;
+    }
+    return sent;
 }
 
 bool can_be_tried_again(const Error& error) {

@@ -116,7 +116,8 @@ struct WindowSize {
 [[nodiscard]] Result<WindowSize> decode_window(std::string_view payload);
 [[nodiscard]] Result<std::uint64_t> decode_missed(std::string_view payload);
 
-// Errors: busy when the socket is non-blocking and full; io (EPIPE) when the other end is gone.
+// Errors: busy when the socket is non-blocking and full; io (EPIPE) when the other end is gone; no_space when
+// the kernel had no memory for it a thousand times.
 [[nodiscard]] Status send(int socket, MessageKind kind, std::string_view payload = {},
                           std::span<const int> fds = {});
 // Errors: not_found when the other end is gone; busy when the socket is non-blocking and empty.

@@ -35,6 +35,12 @@ std::unexpected<Error> no_image(std::string_view text) {
     return fail(Code::not_found, "no image " + shown(text));
 }
 
+// Whether an image is not what it says, or not all there: that stays so.
+bool is_damage(const Error& error) {
+    return error.code == Code::corrupt || error.code == Code::invalid || error.code == Code::not_found ||
+           error.code == Code::unsupported;
+}
+
 // The blobs that a manifest names, itself included.
 Result<std::vector<Digest>> blobs_of(const Digest& digest, std::string_view text) {
     auto manifest = parse_manifest(text);
@@ -312,7 +318,10 @@ Result<RemoveReport> Store::remove(std::string_view text, Force force) {
     }
     auto ingest = Ingest::begin(directory_.get());
     if (!ingest) return fail(ingest);
-    if (auto written = write_index(read->index); !written) return fail(written);
+    if (auto written = write_index(read->index); !written) {
+        ingest->leave_behind(); // The index may be the new one for all that: the next command collects.
+        return fail(written);
+    }
     if (report.removed.empty()) return report;
     auto freed = collect(read->index);
     if (freed) report.freed = *freed;
@@ -345,7 +354,8 @@ Result<std::uint64_t> Store::collect(const IndexFile& index) const {
     for (const auto& entry : *entries) {
         if (used.contains(entry.name)) continue;
         struct stat status{};
-        if (::fstatat(directory->get(), entry.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        if (::fstatat(directory->get(), entry.name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0)
+            return fail_errno(errno, "look at blob " + shown(entry.name));
         if (auto removed = files::remove_tree(directory->get(), entry.name); !removed) return fail(removed);
         freed += static_cast<std::uint64_t>(status.st_blocks) * 512;
     }
@@ -374,9 +384,9 @@ Status Store::take_leftovers_away() const {
             if (auto removed = files::remove_tree(directory_.get(), entry.name); !removed) return removed;
     auto read = read_index();
     if (!read) return fail(read);
-    // Blobs that cannot be told from used ones stay until the damaged image is removed. What there was no
-    // memory or descriptor for, the next command can do: the mark stays for it.
-    if (auto freed = collect(read->index); !freed && freed.error().code == Code::no_space) return {};
+    // Blobs that cannot be told from used ones stay until the damaged image is removed. What failed for
+    // another reason the next command can do: the mark stays for it.
+    if (auto freed = collect(read->index); !freed && !is_damage(freed.error())) return {};
     return Ingest::sweep(directory_.get()); // Last: it is what says that there is something to do.
 }
 
