@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <iterator>
 #include <map>
 #include <regex>
 #include <set>
@@ -137,6 +138,25 @@ TEST(Layering, NoDriverIsNamedInTheCore) {
                     << entry.path() << ":" << number << ": " << line;
             }
         }
+}
+
+// The pages that say where things are; paths stand there as seen from the top or from the page.
+TEST(Layering, TheMapsNameFilesThatExist) {
+    static const std::regex kPath(R"(`([\w.-]+(/[\w.-]+)+\.(hpp|cpp|h|md|cmake)|\w+/[\w/-]+/)`)");
+    for (const std::string page :
+         {"README.md", "CONTRIBUTING.md", "core/README.md", "core/doc/formats.md", "tests/README.md"}) {
+        std::ifstream file(source_dir() + "/" + page);
+        const std::string text{std::istreambuf_iterator<char>(file), {}};
+        ASSERT_FALSE(text.empty()) << page;
+        const fs::path beside = fs::path(source_dir() + "/" + page).parent_path();
+        for (std::sregex_iterator each(text.begin(), text.end(), kPath); each != std::sregex_iterator();
+             ++each) {
+            const std::string path = (*each)[1];
+            const bool is_pattern = path.find("NNN") != std::string::npos;
+            EXPECT_TRUE(is_pattern || fs::exists(source_dir() + "/" + path) || fs::exists(beside / path))
+                << page << " names " << path;
+        }
+    }
 }
 
 } // namespace

@@ -41,17 +41,6 @@ json::Value health_document(const engine::HealthState& health) {
     return value;
 }
 
-json::Value check_document(const engine::HealthCheck& check) {
-    json::Value value;
-    value.set("Test", text_list(check.test));
-    value.set("Interval", std::int64_t{check.interval.count()});
-    value.set("Timeout", std::int64_t{check.timeout.count()});
-    value.set("StartPeriod", std::int64_t{check.start_period.count()});
-    value.set("StartInterval", std::int64_t{check.start_interval.count()});
-    value.set("Retries", check.retries);
-    return value;
-}
-
 json::Value restart_document(const engine::RestartPolicy& policy) {
     json::Value value;
     value.set("Name", engine::to_string(policy.kind));
@@ -102,7 +91,7 @@ json::Value config_document(const ContainerRecord& record, const ContainerSpec& 
     config.set("Image", record.image);
     config.set("WorkingDir", spec.process.cwd);
     config.set("Labels", text_object(record.labels));
-    if (record.health) config.set("Healthcheck", check_document(record.health->check));
+    if (record.health) config.set("Healthcheck", engine::image_document(record.health->check));
     config.set("StopSignal", record.stop_signal);
     config.set("StopTimeout", record.stop_timeout_s);
     return config;

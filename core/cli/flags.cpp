@@ -73,6 +73,8 @@ bool Flag::negates(std::string_view name) const {
 
 Status Flag::set(std::string_view name, std::string value) {
     ++count_;
+    if (not_empty_ && value.empty())
+        return fail(Code::invalid, "flag --" + std::string(name) + ": an empty text is no value");
     if (auto* text = std::get_if<std::string*>(&target_)) {
         **text = std::move(value);
         return {};

@@ -34,6 +34,11 @@ class Flag {
         may_be_bare_ = true;
         return this;
     }
+    // An amount, a time, a signal: an empty text is none.
+    Flag* not_empty() {
+        not_empty_ = true;
+        return this;
+    }
     Flag* global() {
         global_ = true;
         return this;
@@ -56,7 +61,7 @@ class Flag {
     [[nodiscard]] bool has_short(char letter) const;
 
     // Sets what it is bound to; of a single value the last one counts. `name`: the long name it was given
-    // by. Errors: invalid, for a bool that is none.
+    // by. Errors: invalid, for a bool that is none and an empty text where there must be one.
     [[nodiscard]] Status set(std::string_view name, std::string value);
     [[nodiscard]] Status set(std::string_view name);
 
@@ -69,6 +74,7 @@ class Flag {
     std::string_view value_ = "VALUE";
     bool global_ = false;
     bool may_be_bare_ = false;
+    bool not_empty_ = false;
     unsigned count_ = 0;
 };
 

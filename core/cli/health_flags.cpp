@@ -26,14 +26,15 @@ Status take_duration(const char* flag, const std::string& text, nanoseconds leas
 
 void HealthFlags::declare(FlagSet& app) {
     app.add_option("--health-cmd", command_, "shell line that succeeds inside while the container is well");
-    app.add_option("--health-interval", interval_, "time between two checks (30s)");
-    app.add_option("--health-timeout", timeout_, "time after which one has failed (30s)");
-    app.add_option("--health-start-period", start_period_,
-                   "time to start in: failures do not count yet (0s)");
+    app.add_option("--health-interval", interval_, "time between two checks (30s)")->not_empty();
+    app.add_option("--health-timeout", timeout_, "time after which one has failed (30s)")->not_empty();
+    app.add_option("--health-start-period", start_period_, "time to start in: failures do not count yet (0s)")
+        ->not_empty();
     app.add_option("--health-start-interval", start_interval_,
                    "time between two checks within it, until one succeeds (5s, or the interval if that is "
-                   "shorter)");
-    app.add_option("--health-retries", retries_, "failures in a row that make it unhealthy (3)");
+                   "shorter)")
+        ->not_empty();
+    app.add_option("--health-retries", retries_, "failures in a row that make it unhealthy (3)")->not_empty();
     app.add_flag("--no-healthcheck", none_, "no check, whatever the image says");
 }
 

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fmt/format.h>
+#include <map>
 #include <sstream>
 
 namespace mydocker::cli {
@@ -17,6 +18,14 @@ constexpr std::int64_t kHighestMinor = (1 << 20) - 1;
 
 bool is_access(std::string_view text) {
     return !text.empty() && text.find_first_not_of("rwm") == std::string_view::npos;
+}
+
+// An option of a log driver; also in docker's spelling: max-size, max-file.
+std::string option_name(const std::string& key) {
+    if (key == "max-file") return "max_files";
+    std::string name = key;
+    std::ranges::replace(name, '-', '_');
+    return name;
 }
 
 // "*" is any.
@@ -115,7 +124,8 @@ void HostFlags::declare(FlagSet& app) {
     app.add_option("--device", devices_, "device of the host, HOST[:INSIDE][:rwm]");
     app.add_option("--device-cgroup-rule", device_rules_, "devices that it may use, as 'c 10:200 rwm'");
     app.add_option("--group-add", groups_, "further group of the user, by name or id");
-    app.add_option("--oom-score-adj", oom_score_adj_, "-1000…1000: how early the kernel kills it for memory");
+    app.add_option("--oom-score-adj", oom_score_adj_, "-1000…1000: how early the kernel kills it for memory")
+        ->not_empty();
     app.add_option("--sysctl", sysctls_, "kernel parameter of its namespaces, KEY=VALUE");
     app.add_option("--domainname", domainname_, "NIS domain name inside");
     app.add_option("--annotation", annotations_, "annotation in config.json, KEY=VALUE");
@@ -203,14 +213,17 @@ Status HostFlags::parse_words(engine::CreateRequest& to) const {
     };
     if (auto taken = take("sysctl", sysctls_, to.sysctls); !taken) return taken;
     if (auto taken = take("annotation", annotations_, to.annotations); !taken) return taken;
-    if (auto taken = take("log-opt", log_options_, to.log_options); !taken) return taken;
+    std::map<std::string, std::string> log_options;
+    if (auto taken = take("log-opt", log_options_, log_options); !taken) return taken;
+    for (const auto& [key, value] : log_options)
+        to.log_options[option_name(key)] = value;
     for (const auto& [key, value] : to.annotations)
         if (key.starts_with("io.mydocker."))
             return fail(Code::invalid, fmt::format("annotation: '{}' is one of the engine's own", key));
     std::vector<std::string> lines;
     for (const std::string& path : label_files_) {
-        auto more = read_env_file(path, [](const char*) { return ""; });
-        if (!more) return fail(Code::invalid, "label-file: " + describe(more.error()));
+        auto more = read_env_file(path, [](const char*) { return ""; }, "label-file");
+        if (!more) return fail(more);
         lines.insert(lines.end(), more->begin(), more->end());
     }
     // What stands on the command line comes last, and wins.

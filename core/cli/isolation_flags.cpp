@@ -152,9 +152,9 @@ void IsolationFlags::declare(FlagSet& app) {
                    "has it), unconfined or builtin; mask=PATH[:PATH] hides, unmask=PATH[:PATH]|ALL shows "
                    "what is hidden or read-only in /proc and /sys");
     app.add_option("--ulimit", ulimits_, "limit of its processes, NAME=SOFT[:HARD], as nofile=1024:2048");
-    app.add_option("--shm-size", shm_size_, "size of /dev/shm (64m)");
+    app.add_option("--shm-size", shm_size_, "size of /dev/shm (64m)")->not_empty();
     app.add_option("--add-host", hosts_, "line of /etc/hosts, HOST:ADDRESS");
-    app.add_option("--umask", umask_, "bits that its new files do not get, in octal (0022)");
+    app.add_option("--umask", umask_, "bits that its new files do not get, in octal (0022)")->not_empty();
     app.add_option("--dns-search", dns_search_, "domain to search instead of the host's");
     app.add_option("--dns-option,--dns-opt", dns_options_,
                    "option in /etc/resolv.conf instead of the host's, as ndots:2");

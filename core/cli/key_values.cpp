@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <unordered_map>
 
 namespace mydocker::cli {
 namespace {
@@ -66,29 +67,31 @@ Result<std::vector<std::string>> parse_env_file(std::string_view text, std::stri
     return variables;
 }
 
-Result<std::vector<std::string>> read_env_file(const std::string& path, const LookUp& look_up) {
+Result<std::vector<std::string>> read_env_file(const std::string& path, const LookUp& look_up,
+                                               std::string_view flag) {
     auto file = files::open(path, O_RDONLY);
-    if (!file) return fail(file, "env-file");
+    if (!file) return fail(file, std::string(flag));
     auto text = files::read_all(file->get(), path, kMostBytes);
-    if (!text) return fail(text, "env-file");
+    if (!text) return fail(text, std::string(flag));
     auto variables = parse_env_file(*text, path, look_up);
-    if (!variables) return fail(Code::invalid, "env-file " + variables.error().text);
+    if (!variables) return fail(Code::invalid, fmt::format("{} {}", flag, variables.error().text));
     return variables;
 }
 
 Result<Labels> parse_labels(const std::vector<std::string>& given) {
     Labels labels;
+    std::unordered_map<std::string, std::size_t> places;
     for (const std::string& text : given) {
         const auto equals = text.find('=');
         if (text.empty() || equals == 0)
             return fail(Code::invalid, fmt::format("label: '{}' has no name before the '='", text));
         const std::string key = text.substr(0, equals);
         std::string value = equals == std::string::npos ? "" : text.substr(equals + 1);
-        const auto known = std::ranges::find(labels, key, &Labels::value_type::first);
-        if (known != labels.end())
-            known->second = std::move(value); // The last one counts; records hold a key once.
-        else
+        const auto [place, is_new] = places.try_emplace(key, labels.size());
+        if (is_new)
             labels.emplace_back(key, std::move(value));
+        else
+            labels[place->second].second = std::move(value); // The last one counts; records hold a key once.
     }
     return labels;
 }

@@ -27,7 +27,8 @@ using LookUp = std::function<const char*(const char*)>;
                                                               const LookUp& look_up);
 
 // Reads such a file, of 1 MiB at most.
-[[nodiscard]] Result<std::vector<std::string>> read_env_file(const std::string& path, const LookUp& look_up);
+[[nodiscard]] Result<std::vector<std::string>> read_env_file(const std::string& path, const LookUp& look_up,
+                                                             std::string_view flag = "env-file");
 
 // "KEY=value", or "KEY" with an empty value. Errors: invalid, naming the text.
 using Labels = std::vector<std::pair<std::string, std::string>>;

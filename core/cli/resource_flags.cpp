@@ -100,18 +100,22 @@ Result<std::int64_t> parse_number(std::string_view flag, std::string_view text, 
 }
 
 void ResourceFlags::declare(FlagSet& app, Purpose purpose) {
-    app.add_option("-m,--memory", memory_, "memory limit, as 512m or 2g");
-    app.add_option("--memory-swap", memory_swap_, "limit of memory and swap together; -1: no limit on swap");
-    app.add_option("--memory-reservation", memory_reservation_, "memory kept when the host runs short");
+    app.add_option("-m,--memory", memory_, "memory limit, as 512m or 2g")->not_empty();
+    app.add_option("--memory-swap", memory_swap_, "limit of memory and swap together; -1: no limit on swap")
+        ->not_empty();
+    app.add_option("--memory-reservation", memory_reservation_, "memory kept when the host runs short")
+        ->not_empty();
     app.add_option("-c,--cpu-shares", cpu_shares_,
-                   "weight among containers, 2…262144 (1024 is usual); also -cpushare");
-    app.add_option("--cpus", cpus_, "processors' worth of time, as 1.5");
-    app.add_option("--cpu-quota", cpu_quota_, "microseconds of processor time per period");
-    app.add_option("--cpu-period", cpu_period_, "length of the period, 1000…1000000 microseconds");
-    app.add_option("--cpuset-cpus", cpuset_cpus_, "processors to use, as 0-2,7; also -cpuset");
-    app.add_option("--cpuset-mems", cpuset_mems_, "memory nodes to use");
-    app.add_option("--pids-limit", pids_limit_, "processes at most (2048); -1: no limit");
-    app.add_option("--blkio-weight", io_weight_, "weight of block I/O, 10…1000");
+                   "weight among containers, 2…262144 (1024 is usual); also -cpushare")
+        ->not_empty();
+    app.add_option("--cpus", cpus_, "processors' worth of time, as 1.5")->not_empty();
+    app.add_option("--cpu-quota", cpu_quota_, "microseconds of processor time per period")->not_empty();
+    app.add_option("--cpu-period", cpu_period_, "length of the period, 1000…1000000 microseconds")
+        ->not_empty();
+    app.add_option("--cpuset-cpus", cpuset_cpus_, "processors to use, as 0-2,7; also -cpuset")->not_empty();
+    app.add_option("--cpuset-mems", cpuset_mems_, "memory nodes to use")->not_empty();
+    app.add_option("--pids-limit", pids_limit_, "processes at most (2048); -1: no limit")->not_empty();
+    app.add_option("--blkio-weight", io_weight_, "weight of block I/O, 10…1000")->not_empty();
     if (purpose == Purpose::change) return;
     app.add_option("--device-read-bps", read_bps_, "limit of reading, as /dev/sda:1m");
     app.add_option("--device-write-bps", write_bps_, "limit of writing");

@@ -56,7 +56,7 @@ std::vector<Candidate> existing(Session& session, std::string_view kind, std::st
                 if (listed.image) add_image(found, *listed.image, prefix);
     } else if (auto store = (*engine)->state()) {
         (void)(*store)->list([&](const ListedRecord& listed) -> Status {
-            auto record = listed.record ? engine::parse_record(listed.record->document)
+            auto record = listed.record ? engine::parse_record(*listed.record)
                                         : Result<engine::ContainerRecord>(fail(listed.record));
             if (record) add_container(found, *record, prefix);
             return {};

@@ -38,6 +38,9 @@ class Info final : public Verb {
         app.add_option("-f,--format", format_, "json, or a template: '{{.Driver}}'");
     }
 
+    // Nothing is asked of a container: what fails is the engine, or the words.
+    [[nodiscard]] int failure_code() const override { return kEngineError; }
+
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
         if (!operands.empty()) return usage("takes no operands");
         auto made = session.engine();

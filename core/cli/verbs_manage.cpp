@@ -15,8 +15,9 @@ namespace {
 class StopFlags {
   public:
     void declare(FlagSet& app) {
-        app.add_option("-t,--time,--timeout", time_, "seconds until it is killed (10); -1: never");
-        app.add_option("-s,--signal", signal_, "signal to send first")->takes("SIGNAL");
+        app.add_option("-t,--time,--timeout", time_, "seconds until it is killed (10); -1: never")
+            ->not_empty();
+        app.add_option("-s,--signal", signal_, "signal to send first")->takes("SIGNAL")->not_empty();
     }
     [[nodiscard]] Result<engine::StopRequest> parse() const {
         engine::StopRequest request;
@@ -162,6 +163,8 @@ class Rm final : public Verb {
         return for_each_container(session, "rm", *names, [&](const std::string& name) -> Status {
             auto container = engine::find_settled(**engine, name);
             if (!container && force_ && container.error().code == Code::not_found) return {};
+            if (!container && force_ && container.error().code == Code::corrupt)
+                return engine::remove_damaged(**engine, name);
             if (!container) return fail(container);
             return engine::remove(**engine, container->record.id,
                                   force_ ? engine::Force::yes : engine::Force::no,

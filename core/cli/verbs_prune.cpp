@@ -22,10 +22,6 @@ std::string list_text(std::string_view heading, const engine::Pruned& pruned) {
     return text + "\n";
 }
 
-void print_freed(std::uint64_t bytes) {
-    print(fmt::format("Total reclaimed space: {}\n", human_size(bytes)));
-}
-
 // What the verbs of this file have in common.
 class PruneVerb : public Verb {
   public:
@@ -42,12 +38,29 @@ class PruneVerb : public Verb {
         auto engine = session.engine();
         if (!engine) return fail(engine);
         if (!force_ && !is_agreed(warning())) return kOk;
-        return prune(**engine);
+        std::uint64_t freed = 0;
+        if (auto done = prune(**engine, freed); !done) return fail(done);
+        print(fmt::format("Total reclaimed space: {}\n", human_size(freed)));
+        for (const Error& failure : failures_)
+            session.diagnostics().error(fmt::format("{}: {}", name_, describe(failure)));
+        return failures_.empty() ? kOk : kFailed;
     }
 
   protected:
+    explicit PruneVerb(std::string_view name) : name_(name) {}
+
     [[nodiscard]] virtual std::string warning() const = 0;
-    [[nodiscard]] virtual Result<int> prune(engine::Engine& engine) = 0;
+    // Tells what went; adds up what was freed.
+    [[nodiscard]] virtual Status prune(engine::Engine& engine, std::uint64_t& freed) = 0;
+
+    // What went stands there, also where something else could not go.
+    Status tell(std::string_view heading, Result<engine::Pruned> pruned, std::uint64_t& freed) {
+        if (!pruned) return fail(pruned);
+        print(list_text(heading, *pruned));
+        freed += pruned->freed;
+        failures_.insert(failures_.end(), pruned->failures.begin(), pruned->failures.end());
+        return {};
+    }
 
     [[nodiscard]] Result<engine::Pruned> containers(engine::Engine& engine) const {
         return engine::prune_containers(engine, [this](const engine::ContainerRecord& record) {
@@ -68,27 +81,30 @@ class PruneVerb : public Verb {
     }
 
   private:
+    std::string_view name_;
     bool force_ = false;
     std::vector<std::string> filters_;
     PruneFilter filter_;
+    std::vector<Error> failures_;
 };
 
 class ContainerPrune final : public PruneVerb {
+  public:
+    ContainerPrune() : PruneVerb("container prune") {}
+
   protected:
     [[nodiscard]] std::string warning() const override {
         return fmt::format("{}all stopped containers.\n", kWarning);
     }
-    [[nodiscard]] Result<int> prune(engine::Engine& engine) override {
-        auto pruned = containers(engine);
-        if (!pruned) return fail(pruned);
-        print(list_text("Deleted Containers", *pruned));
-        print_freed(pruned->freed);
-        return kOk;
+    [[nodiscard]] Status prune(engine::Engine& engine, std::uint64_t& freed) override {
+        return tell("Deleted Containers", containers(engine), freed);
     }
 };
 
 class ImagePrune final : public PruneVerb {
   public:
+    ImagePrune() : PruneVerb("image prune") {}
+
     void declare(FlagSet& app) override {
         PruneVerb::declare(app);
         app.add_flag("-a,--all", all_, "all that no container uses, not only those without a name");
@@ -100,12 +116,9 @@ class ImagePrune final : public PruneVerb {
                            all_ ? "all images without at least one container associated to them"
                                 : "all dangling images");
     }
-    [[nodiscard]] Result<int> prune(engine::Engine& engine) override {
-        auto pruned = images(engine, all_ ? engine::PruneImages::unused : engine::PruneImages::dangling);
-        if (!pruned) return fail(pruned);
-        print(list_text("Deleted Images", *pruned));
-        print_freed(pruned->freed);
-        return kOk;
+    [[nodiscard]] Status prune(engine::Engine& engine, std::uint64_t& freed) override {
+        const auto which = all_ ? engine::PruneImages::unused : engine::PruneImages::dangling;
+        return tell("Deleted Images", images(engine, which), freed);
     }
 
   private:
@@ -114,6 +127,8 @@ class ImagePrune final : public PruneVerb {
 
 class VolumePrune final : public PruneVerb {
   public:
+    VolumePrune() : PruneVerb("volume prune") {}
+
     void declare(FlagSet& app) override {
         PruneVerb::declare(app);
         app.add_flag("-a,--all", all_, "those with a name, too");
@@ -124,12 +139,9 @@ class VolumePrune final : public PruneVerb {
         return fmt::format("{}{} volumes not used by at least one container.\n", kWarning,
                            all_ ? "all local" : "anonymous local");
     }
-    [[nodiscard]] Result<int> prune(engine::Engine& engine) override {
-        auto pruned = volumes(engine, all_ ? engine::Prune::all : engine::Prune::anonymous);
-        if (!pruned) return fail(pruned);
-        print(list_text("Deleted Volumes", *pruned));
-        print_freed(pruned->freed);
-        return kOk;
+    [[nodiscard]] Status prune(engine::Engine& engine, std::uint64_t& freed) override {
+        const auto which = all_ ? engine::Prune::all : engine::Prune::anonymous;
+        return tell("Deleted Volumes", volumes(engine, which), freed);
     }
 
   private:
@@ -138,6 +150,8 @@ class VolumePrune final : public PruneVerb {
 
 class SystemPrune final : public PruneVerb {
   public:
+    SystemPrune() : PruneVerb("system prune") {}
+
     void declare(FlagSet& app) override {
         PruneVerb::declare(app);
         app.add_flag("-a,--all", all_, "all images that no container uses, not only those without a name");
@@ -154,24 +168,17 @@ class SystemPrune final : public PruneVerb {
     }
 
     // Containers first: what they use is free then.
-    [[nodiscard]] Result<int> prune(engine::Engine& engine) override {
-        std::uint64_t freed = 0;
-        const auto tell = [&](std::string_view heading, Result<engine::Pruned> pruned) -> Status {
-            if (!pruned) return fail(pruned);
-            print(list_text(heading, *pruned));
-            freed += pruned->freed;
-            return {};
-        };
-        if (auto told = tell("Deleted Containers", containers(engine)); !told) return fail(told);
+    [[nodiscard]] Status prune(engine::Engine& engine, std::uint64_t& freed) override {
+        if (auto told = tell("Deleted Containers", containers(engine), freed); !told) return told;
         if (volumes_)
-            if (auto told = tell("Deleted Volumes", volumes(engine, engine::Prune::anonymous)); !told)
-                return fail(told);
+            if (auto told = tell("Deleted Volumes", volumes(engine, engine::Prune::anonymous), freed); !told)
+                return told;
         const auto which = all_ ? engine::PruneImages::unused : engine::PruneImages::dangling;
-        if (auto told = tell("Deleted Images", images(engine, which)); !told) return fail(told);
+        if (auto told = tell("Deleted Images", images(engine, which), freed); !told) return told;
         auto swept = engine::sweep_leftovers(engine);
         if (!swept) return fail(swept);
-        print_freed(freed + *swept);
-        return kOk;
+        freed += *swept;
+        return {};
     }
 
   private:

@@ -67,7 +67,7 @@ class CreateFlags {
         app.add_option("--network,--net", network_, "none (default), host, or container:NAME");
         app.add_option("--stop-signal", request_.stop_signal, "signal that stop sends first")
             ->takes("SIGNAL");
-        app.add_option("--stop-timeout", stop_timeout_, "seconds until stop kills");
+        app.add_option("--stop-timeout", stop_timeout_, "seconds until stop kills")->not_empty();
         app.add_option("--cgroup-parent", request_.cgroup_parent,
                        "cgroup to put the container's below (mydocker)");
         app.add_option("--cidfile", id_file_, "new file to write the id of the container to")->takes("FILE");

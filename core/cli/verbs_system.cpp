@@ -37,7 +37,8 @@ class Version final : public Verb {
         app.add_option("-f,--format", format_, "json, or a template: '{{.Server.Version}}'");
     }
 
-    Result<int> run(Session&, const std::vector<std::string>&) override {
+    Result<int> run(Session&, const std::vector<std::string>& operands) override {
+        if (!operands.empty()) return usage("takes no operands");
         if (format_.empty()) {
             print(fmt::format("mydocker {} (plugin ABI {}.{})\n", kVersionText, int{MD_ABI_MAJOR},
                               int{MD_ABI_MINOR}));
@@ -78,18 +79,25 @@ class SystemCheck final : public Verb {
 
 class SystemRecover final : public Verb {
   public:
-    void declare(FlagSet&) override {}
+    void declare(FlagSet& app) override {
+        app.add_flag("--orphans", orphans_,
+                     "also delete bundles and writable layers of containers whose records are lost");
+    }
 
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
         if (!operands.empty()) return usage("takes no operands");
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        auto left = engine::recover_system(
-            **engine, [](std::string_view action) { print(std::string(action) + "\n"); });
+        auto left =
+            engine::recover_system(**engine, orphans_ ? engine::Orphans::remove : engine::Orphans::keep,
+                                   [](std::string_view action) { print(std::string(action) + "\n"); });
         if (!left) return fail(left);
         print_findings(*left);
         return left->empty() ? kOk : kFailed;
     }
+
+  private:
+    bool orphans_ = false;
 };
 
 class SystemBoot final : public Verb {

@@ -21,16 +21,22 @@ bool is_current(int fd, const std::string& path) {
     return held && there && held->st_ino == there->st_ino && held->st_dev == there->st_dev;
 }
 
+struct OpenLock {
+    UniqueFd fd;
+    bool is_new = false;
+};
+
 // The lock file, made with its directory if need be.
-Result<UniqueFd> open_lock(const paths::Roots& roots, const ContainerId& id) {
+Result<OpenLock> open_lock(const paths::Roots& roots, const ContainerId& id) {
     const std::string path = paths::baton(roots, id);
     for (;;) {
         // The run directory may be taken away by a finishing owner at any time: then it is made again.
-        if (auto made = sys::mkdirat(AT_FDCWD, paths::run_directory(roots, id), 0700);
-            !made && made.error().sys_errno != EEXIST)
+        auto made = sys::mkdirat(AT_FDCWD, paths::run_directory(roots, id), 0700);
+        if (!made && made.error().sys_errno != EEXIST)
             return fail(made, "take the baton of '" + paths::short_id(id) + "'");
         auto fd = sys::openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-        if (fd || fd.error().sys_errno != ENOENT) return fd;
+        if (fd) return OpenLock{std::move(*fd), made.has_value()};
+        if (fd.error().sys_errno != ENOENT) return fail(fd);
     }
 }
 
@@ -91,12 +97,12 @@ Result<bool> wait_for_file(int fd, const std::string& path, int events, const De
 Result<Baton> Baton::take(const paths::Roots& roots, const ContainerId& id) {
     const std::string path = paths::baton(roots, id);
     for (;;) {
-        auto fd = open_lock(roots, id);
-        if (!fd) return fail(fd);
+        auto lock = open_lock(roots, id);
+        if (!lock) return fail(lock);
         bool stale = false;
-        auto taken = try_once(fd->get(), path, stale);
+        auto taken = try_once(lock->fd.get(), path, stale);
         if (!taken) return fail(taken);
-        if (*taken) return Baton(std::move(*fd));
+        if (*taken) return Baton(std::move(lock->fd), lock->is_new);
         if (!stale)
             return fail(Code::busy, "container '" + paths::short_id(id) + "' is in another process's hands");
     }
@@ -109,8 +115,8 @@ Result<Baton> Baton::wait(const paths::Roots& roots, const ContainerId& id,
     const std::string path = paths::baton(roots, id);
     const Deadline deadline(limit);
     for (;;) {
-        auto fd = open_lock(roots, id);
-        if (!fd) return fail(fd);
+        auto lock = open_lock(roots, id);
+        if (!lock) return fail(lock);
         // The holder's last close is an event on the file: no timer, no polling. Watched before the try, so
         // that nothing is missed between.
         const UniqueFd events(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
@@ -119,12 +125,12 @@ Result<Baton> Baton::wait(const paths::Roots& roots, const ContainerId& id,
             if (errno == ENOENT) continue;
             return fail_errno(errno, "watch '" + path + "'");
         }
-        auto taken = wait_for_file(fd->get(), path, events.get(), deadline);
+        auto taken = wait_for_file(lock->fd.get(), path, events.get(), deadline);
         if (!taken && taken.error().code == Code::timeout)
             return fail(Code::timeout,
                         "container '" + paths::short_id(id) + "' is still in another process's hands");
         if (!taken) return fail(taken);
-        if (*taken) return Baton(std::move(*fd));
+        if (*taken) return Baton(std::move(lock->fd), lock->is_new);
     }
 }
 

@@ -30,8 +30,8 @@ Result<Known> read_records(Engine& engine) {
     Known known;
     auto walked = (*store)->list([&](const ListedRecord& listed) -> Status {
         known.ids.insert(listed.id.str());
-        auto record = listed.record ? parse_record(listed.record->document)
-                                    : Result<ContainerRecord>(fail(listed.record));
+        auto record =
+            listed.record ? parse_record(*listed.record) : Result<ContainerRecord>(fail(listed.record));
         if (!record) {
             known.findings.push_back({"record", paths::short_id(listed.id), describe(record.error())});
             return {};
@@ -134,10 +134,13 @@ Status check_directories(Engine& engine, const Known& known, const FindingVisito
     return {};
 }
 
+bool holds_data(const Finding& finding) {
+    return finding.kind == "writable layer" || finding.kind == "bundle";
+}
+
 // Whether a record or an owner has come since the walk began: then it is no orphan.
 bool is_known_by_now(Engine& engine, const Finding& finding) {
-    if (finding.kind != "writable layer" && finding.kind != "bundle") return false;
-    if (!paths::is_id(finding.name)) return false;
+    if (!holds_data(finding) || !paths::is_id(finding.name)) return false;
     const auto container = engine.load(ContainerId(finding.name));
     return container || container.error().code != Code::not_found || is_in_hands(engine, finding.name);
 }
@@ -207,18 +210,19 @@ Result<std::vector<Finding>> check_system(Engine& engine) {
     return findings;
 }
 
-Result<std::vector<Finding>> recover_system(Engine& engine, const ActionVisitor& told) {
+Result<std::vector<Finding>> recover_system(Engine& engine, Orphans orphans, const ActionVisitor& told) {
     if (auto done = recover_containers(engine, told); !done) return fail(done);
     auto known = read_records(engine);
     if (!known) return fail(known);
-    std::vector<std::pair<Finding, std::string>> orphans;
+    std::vector<std::pair<Finding, std::string>> unknown;
     auto walked = walk(engine, *known, [&](const Finding& finding, const std::string& driver) -> Status {
-        orphans.emplace_back(finding, driver);
+        unknown.emplace_back(finding, driver);
         return {};
     });
     if (!walked) return fail(walked);
-    for (const auto& [finding, driver] : orphans) {
+    for (const auto& [finding, driver] : unknown) {
         if (is_known_by_now(engine, finding)) continue;
+        if (orphans == Orphans::keep && holds_data(finding)) continue;
         auto done = take_away(engine, finding, driver);
         told(done ? fmt::format("{} {}: removed", finding.kind, finding.name)
                   : fmt::format("{} {}: {}", finding.kind, finding.name, describe(done.error())));

@@ -21,9 +21,14 @@ struct Finding {
 // Changes nothing.
 [[nodiscard]] Result<std::vector<Finding>> check_system(Engine& engine);
 
+// The files of a container whose record is lost: somebody's data, which no crash of ours leaves (a record is
+// written first and removed last).
+enum class Orphans { keep, remove };
+
 // Brings every container of a dead owner to rest and takes away what no record knows; tells each action.
-// Returns what is left, which could not be mended.
+// Returns what is left: what could not be mended, and orphans that are kept.
 using ActionVisitor = std::function<void(std::string_view action)>;
-[[nodiscard]] Result<std::vector<Finding>> recover_system(Engine& engine, const ActionVisitor& told);
+[[nodiscard]] Result<std::vector<Finding>> recover_system(Engine& engine, Orphans orphans,
+                                                          const ActionVisitor& told);
 
 } // namespace mydocker::engine

@@ -1,9 +1,11 @@
 #include "engine/commit_config.hpp"
 
 #include "engine/environment.hpp"
+#include "engine/health_record.hpp"
 
 #include <algorithm>
-#include <ranges>
+#include <cstdint>
+#include <iterator>
 #include <string_view>
 
 namespace mydocker::engine {
@@ -19,14 +21,11 @@ bool is_engines(const std::string& variable, const image::ImageConfig& image, co
     return record.terminal && variable == "TERM=xterm";
 }
 
-// The command's beginning is the image's entrypoint, unless another one was given: then all of it is the
-// command, which runs just so.
-void set_command(image::ImageConfig& config, const Strings& words) {
-    const bool same =
-        !config.entrypoint.empty() && words.size() >= config.entrypoint.size() &&
-        std::ranges::equal(config.entrypoint, words | std::views::take(config.entrypoint.size()));
-    if (!same) config.entrypoint.clear();
-    config.cmd.assign(words.begin() + static_cast<std::ptrdiff_t>(config.entrypoint.size()), words.end());
+// The image's, or the one that was given: as the container had it.
+void set_command(image::ImageConfig& config, const Strings& words, std::int64_t entrypoint_words) {
+    const auto split = words.begin() + std::min(entrypoint_words, std::ssize(words));
+    config.entrypoint.assign(words.begin(), split);
+    config.cmd.assign(split, words.end());
 }
 
 void set_labels(image::ImageConfig& config, const ContainerRecord& record) {
@@ -40,12 +39,23 @@ void set_labels(image::ImageConfig& config, const ContainerRecord& record) {
     }
 }
 
+// The image's, unless the container was given another one, or none.
+void set_health(image::ImageConfig& config, const ContainerRecord& record) {
+    if (!record.health) {
+        if (!config.healthcheck.empty()) config.healthcheck = R"({"Test":["NONE"]})";
+        return;
+    }
+    const auto of_image = choose_health(config.healthcheck, {});
+    if (of_image && *of_image && **of_image == record.health->check) return;
+    config.healthcheck = json::dump(image_document(record.health->check));
+}
+
 } // namespace
 
 image::ImageConfig container_config(const image::ImageConfig& image, const ContainerRecord& record,
                                     const runtime::ContainerSpec& spec) {
     image::ImageConfig config = image;
-    set_command(config, spec.process.args);
+    set_command(config, spec.process.args, record.entrypoint_words);
     config.env.clear();
     for (const std::string& variable : spec.process.env)
         if (!is_engines(variable, image, record, spec)) config.env.push_back(variable);
@@ -54,6 +64,7 @@ image::ImageConfig container_config(const image::ImageConfig& image, const Conta
     if (record.stop_signal != "SIGTERM" || !config.stop_signal.empty())
         config.stop_signal = record.stop_signal;
     set_labels(config, record);
+    set_health(config, record);
     return config;
 }
 

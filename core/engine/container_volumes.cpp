@@ -143,8 +143,8 @@ Result<VolumeUsers> volume_users(Engine& engine, const ContainerId& but) {
     VolumeUsers users;
     auto walked = (*store)->list([&](const ListedRecord& listed) -> Status {
         if (listed.id == but) return {};
-        auto record = listed.record ? parse_record(listed.record->document)
-                                    : Result<ContainerRecord>(fail(listed.record));
+        auto record =
+            listed.record ? parse_record(*listed.record) : Result<ContainerRecord>(fail(listed.record));
         if (!record) {
             users.damaged = paths::short_id(listed.id);
             return {};
@@ -201,7 +201,10 @@ Result<Pruned> prune_volumes(Engine& engine, Prune which, const Chooser<Volume>&
         if (which == Prune::anonymous && !volume.anonymous) continue;
         if (users->by_volume.contains(volume.name) || (chosen && !chosen(volume))) continue;
         const std::uint64_t bytes = tree_bytes(paths::volume_data(engine.roots(), volume.name));
-        if (auto gone = store->remove(volume.name); !gone) return fail(gone);
+        if (auto gone = store->remove(volume.name); !gone) {
+            pruned.failures.push_back(gone.error());
+            continue;
+        }
         note_volume(engine, "destroy", volume.name);
         pruned.names.push_back(volume.name);
         pruned.freed += bytes;

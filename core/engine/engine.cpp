@@ -196,12 +196,11 @@ Result<Loaded> Engine::load(const ContainerId& id) {
     if (!store) return fail(store);
     auto stored = (*store)->load(id);
     if (!stored) return fail(stored);
-    auto record = parse_record(stored->document);
+    auto record = parse_record(*stored);
     if (!record) return fail(record, "record of container '" + paths::short_id(id) + "'");
     if (record->id != id)
         return fail(Code::corrupt,
                     "record of container '" + paths::short_id(id) + "' is that of another container");
-    record->name = stored->name; // The store's word counts: renaming does not touch the document.
     return Loaded{std::move(*record), stored->revision};
 }
 

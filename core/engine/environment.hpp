@@ -12,5 +12,7 @@ namespace mydocker::engine {
 
 // A later variable of the same name replaces the earlier one, in its place.
 void set_variable(std::vector<std::string>& environment, std::string variable);
+// The same with many: in time that grows with their number, not with its square.
+void set_variables(std::vector<std::string>& environment, const std::vector<std::string>& variables);
 
 } // namespace mydocker::engine

@@ -10,8 +10,7 @@ runtime::ProcessSpec exec_process(runtime::ProcessSpec own, const ExecRequest& r
     own.terminal = request.terminal;
     own.console_size.reset();
     if (request.terminal && !has_variable(own.env, "TERM")) set_variable(own.env, "TERM=xterm");
-    for (const std::string& variable : request.environment)
-        set_variable(own.env, variable);
+    set_variables(own.env, request.environment);
     if (!request.working_directory.empty()) own.cwd = request.working_directory;
     if (!request.user.empty()) own.user.name = request.user;
     return own;

@@ -119,10 +119,23 @@ Status finish_for_good(Engine& engine, Loaded& container, Baton baton) {
 
 } // namespace
 
+namespace {
+
+Result<bool> is_run_directory_there(Engine& engine, const ContainerId& id) {
+    auto found = sys::fstatat(AT_FDCWD, paths::run_directory(engine.roots(), id), AT_SYMLINK_NOFOLLOW);
+    if (!found && found.error().code != Code::not_found) return fail(found);
+    return found.has_value();
+}
+
+} // namespace
+
 Result<bool> was_let_go(Engine& engine, const ContainerId& id) {
     auto mark = sys::fstatat(AT_FDCWD, paths::run_directory(engine.roots(), id) + "/go", AT_SYMLINK_NOFOLLOW);
     if (!mark && mark.error().code != Code::not_found) return fail(mark);
-    return mark.has_value();
+    if (mark) return true;
+    auto directory = is_run_directory_there(engine, id);
+    if (!directory) return fail(directory);
+    return !*directory;
 }
 
 Status finish(Engine& engine, Loaded& container, const std::optional<ExitReport>& report, Baton baton) {
@@ -209,6 +222,16 @@ Status end_with_host(Engine& engine, Loaded& container, Baton baton) {
     return finish_for_good(engine, container, std::move(baton));
 }
 
+// Its run directory is gone, and the owner's lock with it: deleted by hand, or the record came back from a
+// backup. That it ran must be assumed, so nothing of it is discarded.
+Status finish_without_directory(Engine& engine, Loaded& container, Baton baton) {
+    auto alive = process::is_alive(container.record.process);
+    if (!alive) return fail(alive);
+    // Its monitor lives as long, and will see to its end.
+    if (*alive) return baton.finish(engine.roots(), container.record.id);
+    return finish(engine, container, std::nullopt, std::move(baton));
+}
+
 } // namespace
 
 Status finish_with_baton(Engine& engine, const ContainerId& id, Baton baton) {
@@ -233,6 +256,7 @@ Status finish_with_baton(Engine& engine, const ContainerId& id, Baton baton) {
     auto fresh = is_of_this_boot(record);
     if (!fresh) return fail(fresh);
     if (!*fresh) return end_with_host(engine, *container, std::move(baton));
+    if (baton.is_new()) return finish_without_directory(engine, *container, std::move(baton));
     auto gone = was_let_go(engine, id);
     if (!gone) return fail(gone);
     if (!*gone) return interrupted_start(engine, *container, std::move(baton));

@@ -110,6 +110,17 @@ Result<std::optional<HealthCheck>> choose_health(const std::string& image, const
     return check;
 }
 
+json::Value image_document(const HealthCheck& check) {
+    json::Value value;
+    value.set("Test", json::Array(check.test.begin(), check.test.end()));
+    value.set("Interval", std::int64_t{check.interval.count()});
+    value.set("Timeout", std::int64_t{check.timeout.count()});
+    value.set("StartPeriod", std::int64_t{check.start_period.count()});
+    value.set("StartInterval", std::int64_t{check.start_interval.count()});
+    value.set("Retries", check.retries);
+    return value;
+}
+
 std::vector<std::string> health_command(const HealthCheck& check) {
     std::vector<std::string> words(check.test.begin() + 1, check.test.end());
     if (check.test.front() == "CMD-SHELL") words = {"/bin/sh", "-c", check.test[1]};

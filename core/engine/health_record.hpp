@@ -21,6 +21,8 @@ struct HealthCheck {
     std::chrono::nanoseconds start_period{0};   // failures within it count for nothing
     std::chrono::nanoseconds start_interval{0}; // within it, until one succeeds; 0: not said
     std::int64_t retries = 3;                   // failures in a row that make it unhealthy
+
+    bool operator==(const HealthCheck&) const = default;
 };
 
 // Times are at most so long, so that a point in time can be counted with them.
@@ -61,6 +63,9 @@ struct HealthState {
 // Errors: invalid, naming the member.
 [[nodiscard]] Result<std::optional<HealthCheck>> choose_health(const std::string& image,
                                                                const HealthRequest& request);
+
+// As an image's configuration has it. Source: OCI image-spec, config.md, "Healthcheck" (reserved for docker).
+[[nodiscard]] json::Value image_document(const HealthCheck& check);
 
 // What is run: words for exec.
 [[nodiscard]] std::vector<std::string> health_command(const HealthCheck& check);

@@ -105,7 +105,8 @@ struct Captured {
 [[nodiscard]] Status stop_to_restart(Engine& engine, const ContainerRecord& record,
                                      const StopRequest& request);
 [[nodiscard]] Status kill(Engine& engine, const ContainerId& id, int signal);
-// Waits for the end; the exit code. Containers removed within the last hour are remembered.
+// Waits for the end of the run; the exit code. One that waits to be restarted is waited for through its next
+// run. Containers removed within the last hour are remembered.
 [[nodiscard]] Result<int> wait(Engine& engine, std::string_view name_or_prefix);
 
 // --- pause.cpp
@@ -136,6 +137,9 @@ enum class Force { no, yes };
 enum class Volumes { keep, remove };
 [[nodiscard]] Status remove(Engine& engine, const ContainerId& id, Force force,
                             Volumes volumes = Volumes::keep);
+// Takes a record away that cannot be read, and nothing else: what belongs to it is not known. Succeeds where it
+// is sound by now. Errors: busy, when an owner lives.
+[[nodiscard]] Status remove_damaged(Engine& engine, std::string_view name_or_prefix);
 
 // --- query.cpp
 // What is known of a container at this moment.

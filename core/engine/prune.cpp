@@ -22,22 +22,21 @@ bool is_taken(const Error& error) {
 }
 
 // Every name is taken away by itself: the last one only if no container came to use it.
-Status remove_names(Engine& engine, const image::ListedImage& listed, Pruned& pruned) {
+void remove_names(Engine& engine, const image::ListedImage& listed, Pruned& pruned) {
     std::vector<std::string> names;
     for (const std::string& reference : listed.references)
         names.push_back(image::familiar_name(reference));
     if (names.empty()) names.push_back(listed.image->id);
     for (const std::string& name : names) {
         auto report = remove_image(engine, name, image::Force::no);
-        if (!report && is_taken(report.error())) return {};
-        if (!report) return fail(report);
+        if (!report && is_taken(report.error())) return;
+        if (!report) return pruned.failures.push_back(report.error());
         for (const std::string& untagged : report->untagged)
             pruned.names.push_back("untagged: " + untagged);
         for (const std::string& removed : report->removed)
             pruned.names.push_back("deleted: sha256:" + removed);
         pruned.freed += report->freed;
     }
-    return {};
 }
 
 } // namespace
@@ -52,7 +51,10 @@ Result<Pruned> prune_containers(Engine& engine, const Chooser<ContainerRecord>& 
         const std::uint64_t bytes = container_bytes(engine, *summary.record);
         auto removed = remove(engine, summary.id, Force::no);
         if (!removed && is_taken(removed.error())) continue;
-        if (!removed) return fail(removed);
+        if (!removed) {
+            pruned.failures.push_back(removed.error());
+            continue;
+        }
         pruned.names.push_back(summary.id.str());
         pruned.freed += bytes;
     }
@@ -80,7 +82,7 @@ Result<Pruned> prune_images(Engine& engine, PruneImages which, const Chooser<ima
         if (!listed.image || used.contains(listed.image->id)) continue;
         if (which == PruneImages::dangling && !listed.references.empty()) continue;
         if (!is_chosen(chosen, *listed.image)) continue;
-        if (auto removed = remove_names(engine, listed, pruned); !removed) return fail(removed);
+        remove_names(engine, listed, pruned);
     }
     const std::uint64_t after = pruned.names.empty() ? before : storage_bytes(engine);
     pruned.freed += before - std::min(after, before); // Their unpacked layers.

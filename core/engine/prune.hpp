@@ -18,6 +18,7 @@ namespace mydocker::engine {
 struct Pruned {
     std::vector<std::string> names; // what went, in docker's words
     std::uint64_t freed = 0;        // bytes on disk
+    std::vector<Error> failures;    // what could not go; the rest did
 };
 
 // Which of those that may go are to go; absent: all.

@@ -12,7 +12,7 @@ bool needs_recovery(Engine& engine, const ContainerRecord& record) {
 // One listed record as it is now; nothing when it turned out to be gone.
 std::optional<Summary> settle(Engine& engine, const ListedRecord& listed) {
     if (!listed.record) return Summary{listed.id, fail(listed.record)};
-    auto record = parse_record(listed.record->document);
+    auto record = parse_record(*listed.record);
     if (!record) return Summary{listed.id, fail(record, "record damaged")};
     if (record->id != listed.id)
         return Summary{listed.id,

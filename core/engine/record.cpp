@@ -289,6 +289,12 @@ Result<ContainerRecord> parse_record(std::string_view document) {
     return record;
 }
 
+Result<ContainerRecord> parse_record(const StoredRecord& stored) {
+    auto record = parse_record(std::string_view(stored.document));
+    if (record) record->name = stored.name;
+    return record;
+}
+
 std::string to_document(const ContainerRecord& record) {
     json::Value root;
     root.set("schema", kRecordSchema);

@@ -107,6 +107,8 @@ struct ContainerRecord {
 
 // Errors: corrupt, naming the member; unsupported for a newer schema.
 [[nodiscard]] Result<ContainerRecord> parse_record(std::string_view document);
+// As the store has it: of the name its word counts, for renaming does not touch the document.
+[[nodiscard]] Result<ContainerRecord> parse_record(const StoredRecord& stored);
 [[nodiscard]] std::string to_document(const ContainerRecord& record);
 
 } // namespace mydocker::engine

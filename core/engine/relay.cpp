@@ -4,21 +4,32 @@
 #include "base/sys.hpp"
 #include "engine/detach_keys.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <iterator>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 #include <utility>
+#include <vector>
 
 namespace mydocker::engine {
 namespace {
 
-// All that a user or a service manager sends; SIGCHLD, SIGTSTP and the like stay the terminal's affair.
-constexpr std::array kPassedOn{SIGINT,  SIGTERM, SIGHUP,  SIGQUIT, SIGUSR1,
-                               SIGUSR2, SIGALRM, SIGCONT, SIGWINCH};
+// Not passed on: what cannot be caught, what the engine's own work or a fault of its own raises, what is the
+// terminal's affair, and the two that glibc keeps for its threads (nptl(7)).
+constexpr int kNotPassedOn[] = {SIGKILL, SIGSTOP, SIGCHLD, SIGPIPE, SIGURG,  SIGSEGV, SIGBUS, SIGFPE,
+                                SIGILL,  SIGTRAP, SIGSYS,  SIGTSTP, SIGTTIN, SIGTTOU, 32,     33};
+
+std::vector<int> passed_on() {
+    std::vector<int> all;
+    for (int signal = 1; signal <= SIGRTMAX; ++signal)
+        if (std::ranges::find(kNotPassedOn, signal) == std::end(kNotPassedOn)) all.push_back(signal);
+    return all;
+}
 
 // Those that mean the end of whoever gets them.
 constexpr std::array kEnding{SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -213,7 +224,7 @@ RawTerminal::~RawTerminal() {
 
 Result<UniqueFd> hold_signals() {
     (void)std::signal(SIGPIPE, SIG_IGN); // A reader that is gone is an error of write(2) here.
-    return sys::signalfd(kPassedOn);
+    return sys::signalfd(passed_on());
 }
 
 Result<UniqueFd> watch_interrupts() {

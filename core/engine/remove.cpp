@@ -67,4 +67,24 @@ Status remove(Engine& engine, const ContainerId& id, Force force, Volumes volume
     return discard(engine, *container, std::move(*baton));
 }
 
+Status remove_damaged(Engine& engine, std::string_view name_or_prefix) {
+    auto store = engine.state();
+    if (!store) return fail(store);
+    auto id = (*store)->resolve(name_or_prefix);
+    if (!id) return fail(id);
+    auto baton = Baton::take(engine.roots(), *id);
+    if (!baton) return fail(baton);
+    const auto container = engine.load(*id);
+    const bool damaged = !container && container.error().code == Code::corrupt;
+    const Status removed =
+        damaged ? (*store)->remove(*id, kAnyRevision) : Status{}; // Somebody else has been here.
+    if (damaged && removed)
+        engine.diagnostics().warning("what container '" + paths::short_id(*id) +
+                                     "' had on disk stays; `mydocker system recover --orphans` deletes it");
+    // By a run directory that was there, the next command finds its cgroup.
+    if (baton->is_new())
+        if (auto finished = baton->finish(engine.roots(), *id); removed && !finished) return finished;
+    return removed;
+}
+
 } // namespace mydocker::engine

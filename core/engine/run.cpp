@@ -179,6 +179,10 @@ RunResult let_run(Engine& engine, Draft& draft, Baton baton, Running& running, A
                     .running = &running,
                     .failure = &failure};
     const ContainerRecord before = draft.container.record;
+    // Before the command can ask for it; later changes are the relay's.
+    if (attach != Attach::detached && before.terminal)
+        if (auto size = window_size(STDIN_FILENO))
+            draft.birth.spec.process.console_size = runtime::ConsoleSize{size->rows, size->columns};
     auto signals = hold_for(attach);
     if (signals) context.interrupts = signals->interrupts.get();
     const Status acquired = signals ? acquire(context, Life::run) : Status(fail(signals));

@@ -17,13 +17,11 @@ constexpr std::uint32_t kUmask = 0022;
 
 std::vector<std::string> environment(const SpecInput& input, const std::string& hostname) {
     std::vector<std::string> result;
-    for (const std::string& variable : input.image.env)
-        set_variable(result, variable);
+    set_variables(result, input.image.env);
     if (!has_variable(result, "PATH")) set_variable(result, "PATH=" + std::string(kDefaultPath));
     set_variable(result, "HOSTNAME=" + hostname);
     if (input.request.terminal && !has_variable(result, "TERM")) set_variable(result, "TERM=xterm");
-    for (const std::string& variable : input.request.environment)
-        set_variable(result, variable);
+    set_variables(result, input.request.environment);
     return result;
 }
 

@@ -148,7 +148,10 @@ Status kill(Engine& engine, const ContainerId& id, int signal) {
     auto gone = was_let_go(engine, id);
     if (!gone) return fail(gone);
     if (!*gone) return fail(Code::conflict, "container '" + record.name.str() + "' is still being started");
-    if (auto sent = sys::pidfd_send_signal(pidfd->get(), signal); !sent) return sent;
+    auto sent = sys::pidfd_send_signal(pidfd->get(), signal);
+    if (!sent && sent.error().sys_errno == ESRCH)
+        return fail(Code::conflict, "container '" + record.name.str() + "' is not running");
+    if (!sent) return sent;
     engine.note(record, "kill", {{"signal", std::to_string(signal)}});
     return {};
 }
@@ -165,6 +168,17 @@ Status await_end_of_run(Engine& engine, const ContainerRecord& record) {
     }
 }
 
+// The container when it runs again, or will not. Only its restarter knows when it is due.
+Result<Loaded> await_next_run(Engine& engine, Loaded container) {
+    while (container.record.is_restarting()) {
+        if (auto settled = await_rest(engine, container.record.id, 100ms); !settled) return fail(settled);
+        auto now = engine.load(container.record.id);
+        if (!now) return fail(now);
+        container = std::move(*now);
+    }
+    return container;
+}
+
 } // namespace
 
 Result<int> wait(Engine& engine, std::string_view name_or_prefix) {
@@ -176,7 +190,8 @@ Result<int> wait(Engine& engine, std::string_view name_or_prefix) {
     }
     if (!container) return fail(container);
     const ContainerId id = container->record.id;
-    if (container->record.is_live()) {
+    container = await_next_run(engine, std::move(*container));
+    if (container && container->record.is_live()) {
         auto pidfd = process::open_pidfd(container->record.process);
         if (!pidfd && pidfd.error().code != Code::not_found) return fail(pidfd);
         if (pidfd)

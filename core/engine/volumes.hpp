@@ -2,8 +2,9 @@
 //
 //   <root>/volumes/
 //   ├── .lock                 held by whoever changes anything here
-//   ├── .new/  .gone…/        a volume that is being made or removed: whoever changes something next deletes
-//   it, │                         as far as the kernel lets it └── <name>/
+//   ├── .new/  .gone…/        a volume that is being made or removed: whoever changes something next
+//   │                         deletes it, as far as the kernel lets it
+//   └── <name>/
 //       ├── volume.json       schema, created_ns, anonymous, container, labels
 //       ├── _data/            what containers see
 //       ├── _filling/         a copy of the image's directory, not complete: deleted by the next fill

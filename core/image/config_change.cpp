@@ -1,6 +1,5 @@
 #include "image/config_change.hpp"
 
-#include "base/json.hpp"
 #include "image/config_words.hpp"
 #include "image/entry_path.hpp"
 #include "image/tar_header.hpp"
@@ -28,21 +27,6 @@ std::string_view trimmed(std::string_view text) {
     const auto begin = text.find_first_not_of(kBlanks);
     if (begin == std::string_view::npos) return {};
     return text.substr(begin, text.find_last_not_of(kBlanks) - begin + 1);
-}
-
-// ["a", "b"]; what is no such list is a shell's business.
-std::optional<Strings> exec_form(std::string_view text) {
-    if (!text.starts_with('[')) return std::nullopt;
-    const auto value = json::parse(text);
-    const json::Array* list = value ? value->if_array() : nullptr;
-    if (list == nullptr) return std::nullopt;
-    Strings words;
-    for (const json::Value& item : *list) {
-        const std::string* word = item.if_string();
-        if (word == nullptr) return std::nullopt;
-        words.push_back(*word);
-    }
-    return words;
 }
 
 Strings command_of(std::string_view text) {
@@ -226,7 +210,7 @@ Status apply_change(ConfigEdit& edit, std::string_view instruction) {
         return fail(Code::invalid, "change " + shown(whole) +
                                        ": the instruction is not one of CMD, ENTRYPOINT, "
                                        "ENV, EXPOSE, LABEL, ONBUILD, USER, VOLUME, "
-                                       "WORKDIR, STOPSIGNAL");
+                                       "WORKDIR, STOPSIGNAL, HEALTHCHECK");
     if (text.empty()) return fail(Code::invalid, "change " + shown(whole) + ": says nothing");
     if (text.find('\0') != std::string_view::npos)
         return fail(Code::invalid, "change " + shown(whole) + ": has a NUL byte in it");

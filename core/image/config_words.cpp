@@ -1,5 +1,7 @@
 #include "image/config_words.hpp"
 
+#include "base/json.hpp"
+
 #include <cctype>
 
 namespace mydocker::image {
@@ -170,6 +172,20 @@ Result<std::vector<std::string>> split_words(std::string_view text,
 
 Result<std::string> expand_word(std::string_view text, const std::vector<std::string>& environment) {
     return Reader(text, environment, 0).word(Reader::Until::end);
+}
+
+std::optional<std::vector<std::string>> exec_form(std::string_view text) {
+    if (!text.starts_with('[')) return std::nullopt;
+    const auto value = json::parse(text);
+    const json::Array* list = value ? value->if_array() : nullptr;
+    if (list == nullptr) return std::nullopt;
+    std::vector<std::string> words;
+    for (const json::Value& item : *list) {
+        const std::string* word = item.if_string();
+        if (word == nullptr) return std::nullopt;
+        words.push_back(*word);
+    }
+    return words;
 }
 
 } // namespace mydocker::image

@@ -4,6 +4,7 @@
 
 #include "mydocker/result.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,5 +17,8 @@ namespace mydocker::image {
 // The whole text as one word.
 [[nodiscard]] Result<std::string> expand_word(std::string_view text,
                                               const std::vector<std::string>& environment);
+
+// ["a", "b"]; what is no such list is a shell's business.
+[[nodiscard]] std::optional<std::vector<std::string>> exec_form(std::string_view text);
 
 } // namespace mydocker::image

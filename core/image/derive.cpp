@@ -39,8 +39,9 @@ Status set_asked(json::Value& root, const ConfigEdit& edit) {
     if (!document) return fail(document);
     json::Value& asked = open_member(root, "config", json::Object{});
     if (asked.if_object() == nullptr) return fail(Code::corrupt, "member 'config' is no object");
-    constexpr std::string_view kOurs[] = {"User",    "ExposedPorts", "Env",        "Entrypoint", "Cmd",
-                                          "Volumes", "WorkingDir",   "StopSignal", "Labels"};
+    constexpr std::string_view kOurs[] = {"User",   "ExposedPorts", "Env",        "Entrypoint",
+                                          "Cmd",    "Volumes",      "WorkingDir", "StopSignal",
+                                          "Labels", "Healthcheck"};
     std::erase_if(*asked.if_object(), [&](const auto& member) {
         return std::ranges::find(kOurs, member.first) != std::ranges::end(kOurs);
     });

@@ -178,6 +178,8 @@ json::Value to_asked(const ImageConfig& config) {
             labels.set(key, value);
         asked.set("Labels", std::move(labels));
     }
+    if (!config.healthcheck.empty())
+        if (auto check = json::parse(config.healthcheck)) asked.set("Healthcheck", std::move(*check));
     return asked;
 }
 

@@ -14,13 +14,11 @@
 namespace mydocker::runtime::init {
 namespace {
 
-// All but those that a fault of the reaper's own raises. Blocked, and asked for one by one: so they are not
-// dropped, as the kernel drops what process 1 has no handler for.
+// All. Blocked, and asked for one by one: so they are not dropped, as the kernel drops what process 1 has no
+// handler for. A fault of the reaper's own ends it nevertheless: such a signal the kernel forces.
 sigset_t awaited_signals() {
     sigset_t set;
     sigfillset(&set);
-    for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS})
-        sigdelset(&set, fault);
     return set;
 }
 

@@ -177,6 +177,14 @@ TEST_P(CgroupLimits, MemoryGoesUpAndDownWithItsSum) {
     }
 }
 
+TEST_P(CgroupLimits, SwapIsAmongTheControllersWhereItCanBeLimited) {
+    if (auto why = lacks("memory")) GTEST_SKIP() << *why;
+
+    const auto created = backend().create(locate("a"), {.memory = 64 * kMiB, .memory_swap = 64 * kMiB});
+
+    EXPECT_EQ(created.has_value(), can_limit("swap")) << words(created);
+}
+
 TEST_P(CgroupLimits, SumWithoutAMemoryLimitIsRefused) {
     if (auto why = lacks("memory")) GTEST_SKIP() << *why;
     const Locator locator = locate("a");

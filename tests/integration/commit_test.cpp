@@ -202,16 +202,36 @@ TEST_F(Commit, GivesLabelsToTheContainersOfTheImage) {
         remove_container_at_end(name);
     remove_image_at_end("labelled");
     ASSERT_EQ(mydocker({"create", "--name", "first", "busybox", "true"}).exit_code, 0);
-    ASSERT_EQ(mydocker({"commit", "-c", "LABEL a=image b=image", "-c", "STOPSIGNAL FOO", "first", "labelled"})
-                  .exit_code,
-              0);
+    ASSERT_EQ(mydocker({"commit", "-c", "LABEL a=image b=image", "first", "labelled"}).exit_code, 0);
 
     ASSERT_EQ(
         mydocker({"run", "-d", "--name", "second", "-l", "b=mine", "labelled", "sleep", "1000"}).exit_code,
         0);
 
     EXPECT_EQ(mydocker({"ps", "-f", "label=a=image", "--format", "{{.Labels}}"}).out, "a=image,b=mine\n");
-    EXPECT_EQ(mydocker({"stop", "-t", "0", "second"}).exit_code, 0) << "whatever its image calls a signal";
+}
+
+TEST_F(Commit, KeepsTheEntrypointAndTheHealthCheckThatWereGiven) {
+    remove_container_at_end("told");
+    remove_image_at_end("told-image");
+    ASSERT_EQ(mydocker({"create", "--name", "told", "--entrypoint", "echo", "--health-cmd", "true",
+                        "--health-retries", "7", "busybox", "a"})
+                  .exit_code,
+              0);
+    ASSERT_EQ(mydocker({"commit", "told", "told-image"}).exit_code, 0);
+    const auto test_of = [&] {
+        return mydocker({"image", "inspect", "-f",
+                         "{{json .Config.Healthcheck.Test}} {{.Config.Healthcheck.Retries}}", "told-image"})
+            .out;
+    };
+
+    EXPECT_EQ(mydocker({"run", "--rm", "told-image"}).out, "a\n");
+    EXPECT_EQ(mydocker({"run", "--rm", "told-image", "b"}).out, "b\n");
+    EXPECT_EQ(test_of(), "[\"CMD-SHELL\",\"true\"] 7\n");
+    ASSERT_EQ(mydocker({"commit", "-c", "HEALTHCHECK --retries=2 CMD [\"ls\", \"/\"]", "told", "told-image"})
+                  .exit_code,
+              0);
+    EXPECT_EQ(test_of(), "[\"CMD\",\"ls\",\"/\"] 2\n");
 }
 
 TEST_F(Commit, LeavesTheLayersBelowAsTheyAre) {
@@ -245,6 +265,8 @@ TEST_F(Commit, BadWordsAreRefusedBeforeAnythingIsDone) {
     EXPECT_EQ(mydocker({"commit", "words", "Not/A:Name:"}).exit_code, 125);
     EXPECT_EQ(mydocker({"commit"}).exit_code, 125);
     EXPECT_EQ(mydocker({"commit", "-c", "RUN x", "words", "words"}).exit_code, 1);
+    EXPECT_EQ(mydocker({"commit", "-c", "STOPSIGNAL FOO", "words", "words"}).exit_code, 1);
+    EXPECT_EQ(mydocker({"commit", "-c", "HEALTHCHECK x", "words", "words"}).exit_code, 1);
     EXPECT_NE(mydocker({"commit", "nobody", "x"}).err.find("no container 'nobody'"), std::string::npos);
 }
 

@@ -163,6 +163,15 @@ TEST_F(ImageHealth, IsCheckedAsTheUserSaysInstead) {
     EXPECT_EQ(health("none"), "");
 }
 
+// As docker has it: the usual one, then.
+TEST_F(ImageHealth, StopsThoughItsImageNamesASignalThatThereIsNot) {
+    load(R"({"Test":["NONE"]},"StopSignal":"FOO")"); // the member after it
+    ASSERT_EQ(mydocker({"run", "-d", "--name", "own", "checked:1"}).exit_code, 0);
+
+    EXPECT_EQ(mydocker({"stop", "-t", "0", "own"}).exit_code, 0);
+    EXPECT_EQ(mydocker({"image", "inspect", "-f", "{{.Config.StopSignal}}", "checked:1"}).out, "FOO\n");
+}
+
 TEST_F(HealthChecks, BeginAnewWithEachStart) {
     start("anew", {"--health-cmd", "true", "--health-interval", "50ms"});
     ASSERT_TRUE(eventually([&] { return health("anew") == "healthy"; }));

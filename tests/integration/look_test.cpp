@@ -91,6 +91,16 @@ TEST_F(Look, TheMonitorIsCalledByTheId) {
     EXPECT_EQ(test::run({"pgrep", "-fx", "mydocker-monitor " + started.out.substr(0, 12)}).exit_code, 0);
 }
 
+// Also of one at rest, whose record nobody has looked at since.
+TEST_F(Look, PsAndItsFilterKnowTheNewName) {
+    create({"--name", "before"});
+    remove_at_end("after");
+    ASSERT_EQ(mydocker({"rename", "before", "after"}).exit_code, 0);
+
+    EXPECT_EQ(names({"-a"}), "after ");
+    EXPECT_EQ(names({"-a", "-f", "name=before"}), "");
+}
+
 TEST_F(Look, PsFiltersByWhatAContainerIs) {
     create({"--name", "old", "-l", "app=x"});
     create({"--name", "mid", "-l", "app=y", "-l", "tier=front", "-v", "/tmp:/mnt"});

@@ -199,6 +199,7 @@ TEST_F(Paused, IsRenamedWhileItRuns) {
     const std::string events = mydocker({"events", "--since", "1m", "--until", "0s"}).out;
     EXPECT_NE(events.find("container rename " + id), std::string::npos) << events;
     EXPECT_EQ(renamed.out, "");
+    EXPECT_EQ(mydocker({"ps", "--format", "{{.Names}}"}).out, "other\n");
     EXPECT_EQ(member(mydocker({"inspect", "other"}).out, "Id"), id);
     EXPECT_EQ(mydocker({"inspect", "box"}).exit_code, 1);
     EXPECT_EQ(mydocker({"run", "--rm", "--name", "box", "busybox", "true"}).exit_code, 0);

@@ -170,6 +170,17 @@ TEST_F(Restart, WaitReturnsWithTheEndOfTheRun) {
     EXPECT_EQ(mydocker({"wait", "waited"}).out, "5\n");
 }
 
+TEST_F(Restart, WaitForOneThatWaitsItselfReturnsWithItsNextEnd) {
+    start("waited", "always", "exit 5");
+    // Its pauses double, so that one is long enough to be met.
+    ASSERT_TRUE(
+        eventually([&] { return restarts("waited") >= 4 && shown("waited", "Status") == "restarting"; }));
+    const int before = restarts("waited");
+
+    EXPECT_EQ(mydocker({"wait", "waited"}).out, "5\n");
+    EXPECT_GT(restarts("waited"), before);
+}
+
 TEST_F(Restart, WhatCannotBeStartedAgainSaysWhy) {
     start("broken", "always", "exec sleep 1000");
     const std::string rootfs = root() + "/containers/" + id_ + "/config.json";

@@ -85,7 +85,6 @@ class StateTable : public EngineTest {
     void expect_refusals(const std::string& pattern) {
         for (const std::string verb : {"inspect", "stop", "kill", "logs", "rm", "wait"})
             expect_refusal({verb, damaged_}, 1, pattern);
-        expect_refusal({"rm", "-f", damaged_}, 1, pattern);
         expect_refusal({"start", damaged_}, 1, pattern);
         expect_refusal({"inspect", "damaged"}, 1, pattern);
     }
@@ -118,6 +117,26 @@ TEST_P(DamagedRecord, HurtsNobodyElse) {
 
     EXPECT_EQ(mydocker({"start", "sound"}).exit_code, 0);
     EXPECT_EQ(mydocker({"rm", "-f", "sound"}).exit_code, 0);
+}
+
+// What a newer version wrote is not damaged.
+TEST_P(DamagedRecord, GoesWithRmForceAndItsFilesWhenAskedTo) {
+    const bool stays = GetParam().name.starts_with("Newer");
+    const std::string bundle = root() + "/containers/" + damaged();
+    ignore("/names/damaged"); // An entry that no record bears out.
+    GetParam().inflict(record());
+    ASSERT_TRUE(fs::exists(bundle));
+
+    const Outcome removed = mydocker({"rm", "-f", damaged()});
+
+    EXPECT_EQ(removed.exit_code, stays ? 1 : 0) << removed.err;
+    EXPECT_EQ(fs::symlink_status(record().path()).type() == fs::file_type::not_found, !stays);
+    if (stays) return;
+    EXPECT_TRUE(matches(removed.err, "recover --orphans")) << removed.err;
+    EXPECT_EQ(mydocker({"ps", "-a"}).err, "");
+    EXPECT_TRUE(fs::exists(bundle));
+    EXPECT_EQ(mydocker({"system", "recover", "--orphans"}).exit_code, 0);
+    EXPECT_FALSE(fs::exists(bundle));
 }
 
 std::string nested(std::size_t depth) {

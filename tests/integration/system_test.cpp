@@ -49,12 +49,17 @@ TEST_F(System, CheckOfAWholeEngineFindsNothing) {
     EXPECT_EQ(checked.exit_code, 0) << checked.out << checked.err;
 }
 
-TEST_F(System, ABundleThatNoRecordKnowsIsNamedAndTakenAway) {
+TEST_F(System, ABundleThatNoRecordKnowsIsNamedAndTakenAwayWhenAskedTo) {
     const std::string bundle = root() + "/containers/" + an_id('a');
     fs::create_directories(bundle);
 
     const Outcome checked = mydocker({"system", "check"});
-    const Outcome recovered = mydocker({"system", "recover"});
+    const Outcome kept = mydocker({"system", "recover"});
+    EXPECT_TRUE(fs::exists(bundle));
+    const Outcome recovered = mydocker({"system", "recover", "--orphans"});
+
+    EXPECT_EQ(kept.exit_code, 1);
+    EXPECT_NE(kept.out.find(an_id('a')), std::string::npos) << kept.out;
 
     EXPECT_EQ(checked.exit_code, 1) << checked.err;
     EXPECT_NE(checked.out.find(an_id('a')), std::string::npos) << checked.out;

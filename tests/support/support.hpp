@@ -67,7 +67,7 @@ struct Command {
     std::string input;
     std::vector<std::string> environment;
     std::string directory;
-    std::chrono::seconds limit{120}; // It is killed then, whatever of it holds the streams open.
+    std::chrono::seconds limit{300}; // It is killed then, whatever of it holds the streams open.
 };
 [[nodiscard]] Outcome run(const Command& command);
 [[nodiscard]] Outcome run(const std::vector<std::string>& words);

@@ -82,6 +82,7 @@ constexpr std::string_view kBase = R"({"architecture":"amd64","os":"linux","auth
 Derivation derivation() {
     Derivation derivation;
     derivation.edit.config.cmd = {"new"};
+    derivation.edit.config.healthcheck = R"({"Test":["NONE"]})";
     derivation.edit.on_build = {"RUN b"};
     derivation.author = "me";
     derivation.created = "2026-01-02T03:04:05Z";

@@ -8,9 +8,11 @@
 
 #include "mydocker/export_cgroup_backend.hpp"
 
+#include <fcntl.h>
 #include <ranges>
 #include <set>
 #include <sys/mount.h>
+#include <unistd.h>
 
 namespace mydocker::cgroup_v1 {
 namespace {
@@ -32,6 +34,9 @@ constexpr std::uint64_t kMountFlags = MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEX
     for (const std::string_view name : {"memory", "cpu", "cpuset", "pids", "hugetlb", "devices"})
         if (hierarchies.with(name) != nullptr) names.emplace_back(name);
     if (hierarchies.with("blkio") != nullptr) names.emplace_back("io");
+    const Hierarchy* memory = hierarchies.with("memory");
+    if (memory != nullptr && ::faccessat(memory->root.get(), kMemorySwapFile, F_OK, 0) == 0)
+        names.emplace_back("swap");
     return names;
 }
 

@@ -11,7 +11,7 @@ using cgroup::Limit;
 using cgroup::Step;
 
 constexpr Limit kMemory{"memory limit", "memory.limit_in_bytes"};
-constexpr Limit kMemorySwap{"memory+swap limit", "memory.memsw.limit_in_bytes", "boot with swapaccount=1"};
+constexpr Limit kMemorySwap{"memory+swap limit", kMemorySwapFile, "boot with swapaccount=1"};
 constexpr Limit kReservation{"memory reservation", "memory.soft_limit_in_bytes"};
 constexpr Limit kShares{"cpu shares", "cpu.shares"};
 constexpr Limit kPeriod{"cpu period", "cpu.cfs_period_us"};

@@ -5,6 +5,9 @@
 
 namespace mydocker::cgroup_v1 {
 
+// There is one only where the kernel counts swap. Source: cgroup-v1/memory.rst, "2.4 swap extension".
+inline constexpr const char* kMemorySwapFile = "memory.memsw.limit_in_bytes";
+
 // Gives a new cgroup, and its parents, the processors and memory nodes of the level above where it has
 // none yet: without them no process can join it. What `resources` sets for the cgroup itself is left
 // to set_limits. Source: cpuset(7), "cpuset.cpus".

@@ -9,8 +9,11 @@
 #include "mydocker/export_cgroup_backend.hpp"
 
 #include <charconv>
+#include <dirent.h>
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 namespace mydocker::cgroup_v2 {
 namespace {
@@ -25,8 +28,7 @@ constexpr std::chrono::seconds kRemovePatience(2);
     return std::chrono::steady_clock::now() + time;
 }
 
-// CLONE_INTO_CGROUP came with Linux 5.7. By the version, since to try it takes a process.
-[[nodiscard]] bool can_clone_into_cgroup() {
+[[nodiscard]] bool is_kernel_at_least(unsigned major, unsigned minor) {
     utsname system{};
     if (::uname(&system) != 0) return false;
     const auto numbers = cgroup::split(system.release, '.');
@@ -36,7 +38,23 @@ constexpr std::chrono::seconds kRemovePatience(2);
         (void)std::from_chars(text.data(), text.data() + text.size(), number); // "7-rc1": 7
         return number;
     };
-    return std::pair(leading(numbers[0]), leading(numbers[1])) >= std::pair(5U, 7U);
+    return std::pair(leading(numbers[0]), leading(numbers[1])) >= std::pair(major, minor);
+}
+
+// CLONE_INTO_CGROUP came with Linux 5.7. By the version, since to try it takes a process.
+[[nodiscard]] bool can_clone_into_cgroup() {
+    return is_kernel_at_least(5, 7);
+}
+
+// The kernel counts swap: the file is in every cgroup but the root. Where there is none yet, by version: it
+// can be switched off (swapaccount=0) before 6.1 alone. Source: kernel-parameters.txt.
+[[nodiscard]] bool can_limit_swap(int root) {
+    const auto entries = files::list_directory(root, "cgroup");
+    if (!entries) return false;
+    for (const files::DirectoryEntry& entry : *entries)
+        if (entry.type == DT_DIR && ::faccessat(root, (entry.name + "/memory.max").c_str(), F_OK, 0) == 0)
+            return ::faccessat(root, (entry.name + "/memory.swap.max").c_str(), F_OK, 0) == 0;
+    return is_kernel_at_least(6, 1);
 }
 
 // EBUSY on joining: the container has passed controllers on to cgroups of its own.
@@ -87,6 +105,8 @@ Result<CgroupTraits> CgroupV2::probe() {
     CgroupTraits traits{.entry_at_clone = can_clone_into_cgroup(), .controllers = {}, .mounts = {}};
     for (const std::string_view name : {"memory", "cpu", "cpuset", "pids", "io", "hugetlb"})
         if ((*tree)->has(name)) traits.controllers.emplace_back(name);
+    if ((*tree)->has("memory") && can_limit_swap((*tree)->place("").root))
+        traits.controllers.emplace_back("swap");
     if (can_filter((*tree)->place("").root)) traits.controllers.emplace_back("devices");
     // There is one tree: mounted from the host's own cgroup namespace without its options, it loses them for
     // all. Source: cgroup-v2.rst, "Mounting".

@@ -68,8 +68,10 @@ struct Resources {
 };
 
 struct CgroupTraits {
-    bool entry_at_clone = false;          // entry() gives a directory for clone3(CLONE_INTO_CGROUP)
-    std::vector<std::string> controllers; // that limits can be set with here: "memory", "cpu", …
+    bool entry_at_clone = false; // entry() gives a directory for clone3(CLONE_INTO_CGROUP)
+    // That limits can be set with here, by v2's names: "memory", "cpu", …; "swap", where memory_swap can be
+    // set.
+    std::vector<std::string> controllers;
     // What to mount at /sys/fs/cgroup inside the container, after it has its cgroup namespace;
     // targets are absolute inside the root filesystem.
     std::vector<Mount> mounts;
