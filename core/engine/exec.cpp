@@ -17,6 +17,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <poll.h>
 #include <span>
@@ -127,7 +128,9 @@ std::unexpected<RunError> exec_error(Error error, int exit_code = kEngineError) 
 
 // Why the command did not run; what a dying container says by itself nobody would understand.
 std::unexpected<RunError> not_begun(const Target& target, Error error, int exit_code = kEngineError) {
-    if (!is_ending(target, exit_code == kEngineError ? kEndsWithin_ms : 0))
+    // The namespaces of a process that is ending are not there to be joined any more (setns(2)).
+    const bool is_gone = error.sys_errno == ESRCH;
+    if (!is_gone && !is_ending(target, exit_code == kEngineError ? kEndsWithin_ms : 0))
         return exec_error(std::move(error), exit_code);
     return exec_error({Code::conflict, 0,
                        "container '" + target.record.name.str() + "' ended before the command was executed"});

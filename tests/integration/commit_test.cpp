@@ -213,25 +213,25 @@ TEST_F(Commit, GivesLabelsToTheContainersOfTheImage) {
 
 TEST_F(Commit, KeepsTheEntrypointAndTheHealthCheckThatWereGiven) {
     remove_container_at_end("told");
-    remove_image_at_end("told-image");
+    remove_image_at_end("told-image:1");
+    remove_image_at_end("told-image:2");
     ASSERT_EQ(mydocker({"create", "--name", "told", "--entrypoint", "echo", "--health-cmd", "true",
                         "--health-retries", "7", "busybox", "a"})
                   .exit_code,
               0);
-    ASSERT_EQ(mydocker({"commit", "told", "told-image"}).exit_code, 0);
-    const auto test_of = [&] {
+    ASSERT_EQ(mydocker({"commit", "told", "told-image:1"}).exit_code, 0);
+    const auto test_of = [&](const std::string& image) {
         return mydocker({"image", "inspect", "-f",
-                         "{{json .Config.Healthcheck.Test}} {{.Config.Healthcheck.Retries}}", "told-image"})
+                         "{{json .Config.Healthcheck.Test}} {{.Config.Healthcheck.Retries}}", image})
             .out;
     };
 
-    EXPECT_EQ(mydocker({"run", "--rm", "told-image"}).out, "a\n");
-    EXPECT_EQ(mydocker({"run", "--rm", "told-image", "b"}).out, "b\n");
-    EXPECT_EQ(test_of(), "[\"CMD-SHELL\",\"true\"] 7\n");
-    ASSERT_EQ(mydocker({"commit", "-c", "HEALTHCHECK --retries=2 CMD [\"ls\", \"/\"]", "told", "told-image"})
-                  .exit_code,
-              0);
-    EXPECT_EQ(test_of(), "[\"CMD\",\"ls\",\"/\"] 2\n");
+    EXPECT_EQ(mydocker({"run", "--rm", "told-image:1"}).out, "a\n");
+    EXPECT_EQ(mydocker({"run", "--rm", "told-image:1", "b"}).out, "b\n");
+    EXPECT_EQ(test_of("told-image:1"), "[\"CMD-SHELL\",\"true\"] 7\n");
+    const std::string change = "HEALTHCHECK --retries=2 CMD [\"ls\", \"/\"]";
+    ASSERT_EQ(mydocker({"commit", "-c", change, "told", "told-image:2"}).exit_code, 0);
+    EXPECT_EQ(test_of("told-image:2"), "[\"CMD\",\"ls\",\"/\"] 2\n");
 }
 
 TEST_F(Commit, LeavesTheLayersBelowAsTheyAre) {
