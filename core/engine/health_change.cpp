@@ -6,9 +6,9 @@
 #include "image/config_words.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <fmt/format.h>
-#include <strings.h>
 #include <utility>
 
 namespace mydocker::engine {
@@ -20,7 +20,8 @@ constexpr std::pair<std::string_view, const char*> kTimes[] = {{"interval", "Int
                                                                {"start-interval", "StartInterval"}};
 
 bool is_same_word(std::string_view one, std::string_view other) {
-    return one.size() == other.size() && ::strncasecmp(one.data(), other.data(), one.size()) == 0;
+    return std::ranges::equal(
+        one, other, [](unsigned char a, unsigned char b) { return std::tolower(a) == std::tolower(b); });
 }
 
 // The first word of the text, which is shortened by it.

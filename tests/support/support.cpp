@@ -233,7 +233,9 @@ void write_text(const std::string& path, const std::string& text) {
 
 int repeats(int count) {
     const char* given = std::getenv("MYDOCKER_TEST_DIVISOR");
-    const int divisor = given != nullptr ? std::max(1, std::atoi(given)) : 1;
+    constexpr int kSanitizersCost = 10; // It makes each take so much longer.
+    const int divisor =
+        (given != nullptr ? std::max(1, std::atoi(given)) : 1) * (is_sanitized() ? kSanitizersCost : 1);
     return std::max(std::min(count, 10), count / divisor);
 }
 
