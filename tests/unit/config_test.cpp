@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -352,9 +352,9 @@ TEST_F(ConfigLoad, RefusesFilesBeyondItsLimitsQuickly) {
     };
     for (const Row& row : huge) {
         write("mydocker.toml", row.text);
-        const auto start = std::chrono::steady_clock::now();
+        const std::clock_t start = std::clock(); // Of the processor: others may be at work here.
         const auto error = first_error(request());
-        EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(50)) << row.name;
+        EXPECT_LT(std::clock() - start, CLOCKS_PER_SEC / 20) << row.name;
         EXPECT_EQ(error, row.said[0]);
     }
 }
