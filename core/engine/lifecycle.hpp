@@ -137,8 +137,8 @@ enum class Force { no, yes };
 enum class Volumes { keep, remove };
 [[nodiscard]] Status remove(Engine& engine, const ContainerId& id, Force force,
                             Volumes volumes = Volumes::keep);
-// Takes a record away that cannot be read, and nothing else: what belongs to it is not known. Succeeds where it
-// is sound by now. Errors: busy, when an owner lives.
+// Takes a record away that cannot be read, and nothing else: what belongs to it is not known. Succeeds where
+// it is sound by now. Errors: busy, when an owner lives.
 [[nodiscard]] Status remove_damaged(Engine& engine, std::string_view name_or_prefix);
 
 // --- query.cpp
