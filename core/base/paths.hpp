@@ -14,9 +14,9 @@
 //       └── logs/                   the log sink's directory for this container
 //   <run_root>/                     /run/mydocker, mode 0700, what dies with the boot
 //   ├── .mydocker                   marker
-//   ├── <id>/lock                   the baton
+//   ├── <id>/lock                   the baton, and how far the start has come (engine/start_mark.hpp)
 //   ├── <id>/attach.sock            the monitor's socket
-//   ├── <id>/go, exit, stop         the command was let run; how it ended; a user wants it stopped
+//   ├── <id>/exit, stop             how it ended; a user wants it stopped
 //   ├── <id>/frozen                 not empty: frozen by whoever locks it (engine/hold.hpp)
 //   ├── exits, exits.old            exit codes of removed containers, kept for an hour
 //   ├── events, events.old          what happened (engine/events.hpp)

@@ -1,7 +1,6 @@
 // Words to flags and operands.
 #include "cli/args.hpp"
-
-#include "config/check.hpp"
+#include "base/notation.hpp"
 
 #include <array>
 #include <fmt/format.h>
@@ -25,7 +24,7 @@ std::string suggestion(const FlagSet& flags, std::string_view name) {
     for (const Flag& flag : flags.all())
         for (const std::string_view candidate : flag.long_names())
             known.push_back(candidate);
-    const auto nearest = config::nearest(name, known);
+    const auto nearest = notation::nearest(name, known);
     return nearest ? fmt::format("; did you mean --{}?", *nearest) : std::string();
 }
 
@@ -88,7 +87,6 @@ class ArgsReader {
     }
 
     Status set(Flag& flag, std::string_view name, std::string value) {
-        if (name == "help") parsed_.help = true;
         if (auto done = flag.set(name, std::move(value)); !done) return usage(done.error().text);
         return {};
     }

@@ -15,7 +15,6 @@ namespace mydocker::cli {
 
 struct ParsedArgs {
     std::vector<std::string> operands; // bytes as given
-    bool help = false;                 // --help was given: nothing else counts
 };
 
 // Sets the flags that are given. Errors: invalid: an unknown flag, with the nearest known one; a flag

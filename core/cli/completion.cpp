@@ -4,7 +4,6 @@
 #include "cli/args.hpp"
 
 #include <algorithm>
-#include <fmt/format.h>
 #include <memory>
 #include <optional>
 #include <set>

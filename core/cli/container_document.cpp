@@ -1,9 +1,9 @@
 // The document of a container: its record, and the specification that it is made of.
+#include "base/notation.hpp"
 #include "cli/container_words.hpp"
 #include "cli/document_parts.hpp"
 #include "cli/documents.hpp"
 #include "cli/table.hpp"
-#include "config/check.hpp"
 #include "engine/shown_mounts.hpp"
 #include "engine/steps.hpp"
 #include "runtime/spec_seccomp.hpp"
@@ -153,7 +153,7 @@ std::uint64_t shm_size(const ContainerSpec& spec) {
     for (const runtime::SpecMount& mount : spec.mounts)
         for (const std::string& option : mount.options)
             if (mount.destination == "/dev/shm" && option.starts_with("size="))
-                return config::parse_size(option.substr(5)).value_or(0);
+                return notation::parse_size(option.substr(5)).value_or(0);
     return 0;
 }
 

@@ -6,8 +6,8 @@
 
 namespace mydocker::cli {
 
-int for_each_container(Session& session, std::string_view verb, const std::vector<std::string>& names,
-                       const std::function<Status(const std::string&)>& act) {
+int for_each_name(Session& session, std::string_view verb, const std::vector<std::string>& names,
+                  const std::function<Status(const std::string&)>& act) {
     int code = kOk;
     for (const std::string& name : names) {
         if (auto done = act(name); !done) {
@@ -28,7 +28,6 @@ Result<std::vector<std::string>> ContainerChoice::names(Session& session,
     if (!all_) return operands;
     auto engine = session.engine();
     if (!engine) return fail(engine);
-    if (auto done = engine::recover_all(**engine); !done) return fail(done);
     auto listed = engine::list(**engine);
     if (!listed) return fail(listed);
     std::vector<std::string> names;

@@ -1,4 +1,5 @@
-// Verbs that do one thing to each of several containers: each failure is told, the others are still done.
+// Verbs that do one thing to each of several containers or volumes: each failure is told, the others are
+// still done.
 #pragma once
 
 #include "cli/verb.hpp"
@@ -13,9 +14,9 @@
 namespace mydocker::cli {
 
 // Prints each name done, tells each failure after `verb`; returns the exit code.
-[[nodiscard]] int for_each_container(Session& session, std::string_view verb,
-                                     const std::vector<std::string>& names,
-                                     const std::function<Status(const std::string&)>& act);
+[[nodiscard]] int for_each_name(Session& session, std::string_view verb,
+                                const std::vector<std::string>& names,
+                                const std::function<Status(const std::string&)>& act);
 
 // The containers that a verb is for: those named, or with --all every one that it makes sense for.
 class ContainerChoice {

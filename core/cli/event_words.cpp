@@ -1,6 +1,8 @@
 // Words of events.
 #include "cli/event_words.hpp"
 
+#include "cli/document_parts.hpp"
+
 #include "cli/table.hpp"
 
 #include <algorithm>
@@ -15,19 +17,10 @@ engine::Attributes sorted(engine::Attributes attributes) {
     return attributes;
 }
 
-std::string attribute(const engine::Event& event, std::string_view key) {
-    for (const auto& [name, value] : event.attributes)
-        if (name == key) return value;
-    return {};
-}
-
 json::Value actor(const engine::Event& event) {
-    json::Object attributes;
-    for (const auto& [key, value] : sorted(event.attributes))
-        attributes.emplace_back(key, value);
     json::Value value;
     value.set("ID", event.id);
-    value.set("Attributes", std::move(attributes));
+    value.set("Attributes", text_object(sorted(event.attributes)));
     return value;
 }
 
@@ -37,6 +30,12 @@ std::string source_of(const engine::Event& event) {
 }
 
 } // namespace
+
+std::string attribute(const engine::Event& event, std::string_view key) {
+    for (const auto& [name, value] : event.attributes)
+        if (name == key) return value;
+    return {};
+}
 
 std::string event_line(const engine::Event& event) {
     std::string text = fmt::format("{} {} {} {}", timestamp(event.time_ns), printable(event.type),

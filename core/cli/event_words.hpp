@@ -5,9 +5,12 @@
 #include "engine/events.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace mydocker::cli {
 
+// "": it has none of that name.
+[[nodiscard]] std::string attribute(const engine::Event& event, std::string_view key);
 // "2026-01-31T12:00:00.000000000Z container start ID (image=busybox, name=web)"
 [[nodiscard]] std::string event_line(const engine::Event& event);
 // docker's JSON: status, id, from, Type, Action, Actor, scope, time, timeNano.

@@ -5,7 +5,6 @@
 #include "cli/table.hpp"
 
 #include <algorithm>
-#include <array>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <map>

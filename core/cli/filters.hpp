@@ -21,7 +21,6 @@ class Filters {
     [[nodiscard]] static Result<Filters> parse(const std::vector<std::string>& given,
                                                std::span<const std::string_view> known);
 
-    [[nodiscard]] bool is_empty() const { return values_.empty(); }
     [[nodiscard]] bool has(std::string_view key) const { return values_.contains(key); }
     // The values of a key; none when it was not given.
     [[nodiscard]] std::span<const std::string> values(std::string_view key) const;

@@ -91,10 +91,6 @@ Status Flag::set(std::string_view name, std::string value) {
     return {};
 }
 
-Status Flag::set(std::string_view name) {
-    return set(name, "true");
-}
-
 Flag* FlagSet::find_long(std::string_view name) {
     const auto found = std::ranges::find_if(flags_, [&](const Flag& flag) { return flag.has_long(name); });
     return found == flags_.end() ? nullptr : &*found;

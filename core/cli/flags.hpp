@@ -63,7 +63,6 @@ class Flag {
     // Sets what it is bound to; of a single value the last one counts. `name`: the long name it was given
     // by. Errors: invalid, for a bool that is none and an empty text where there must be one.
     [[nodiscard]] Status set(std::string_view name, std::string value);
-    [[nodiscard]] Status set(std::string_view name);
 
   private:
     [[nodiscard]] bool negates(std::string_view name) const;

@@ -1,8 +1,8 @@
 // The flags of health checks.
 #include "cli/health_flags.hpp"
 
+#include "base/notation.hpp"
 #include "cli/resource_flags.hpp"
-#include "config/check.hpp"
 
 #include <fmt/format.h>
 
@@ -14,7 +14,7 @@ using std::chrono::nanoseconds;
 Status take_duration(const char* flag, const std::string& text, nanoseconds least,
                      std::optional<nanoseconds>& to) {
     if (text.empty()) return {};
-    auto duration = config::parse_duration(text);
+    auto duration = notation::parse_duration(text);
     if (!duration) return fail(Code::invalid, fmt::format("{}: '{}' is no duration; write 30s", flag, text));
     if (*duration < least || *duration > engine::kLongestHealthTime)
         return fail(Code::invalid, fmt::format("{}: '{}' is out of range", flag, text));

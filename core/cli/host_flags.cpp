@@ -5,7 +5,6 @@
 #include "engine/devices.hpp"
 
 #include <algorithm>
-#include <cstdlib>
 #include <fmt/format.h>
 #include <map>
 #include <sstream>
@@ -129,7 +128,8 @@ void HostFlags::declare(FlagSet& app) {
     app.add_option("--sysctl", sysctls_, "kernel parameter of its namespaces, KEY=VALUE");
     app.add_option("--domainname", domainname_, "NIS domain name inside");
     app.add_option("--annotation", annotations_, "annotation in config.json, KEY=VALUE");
-    app.add_option("--label-file", label_files_, "file of labels, a line each");
+    app.add_option("-l,--label", labels_, "label, KEY=value");
+    app.add_option("--label-file", label_files_, "file of labels, a line each")->takes("FILE");
     app.add_option("--log-opt", log_options_, "option of the log driver, KEY=VALUE");
     app.add_option("--pull", pull_, "missing (default) or never; images come by load and import");
     app.add_option("-p,--publish", published_, "refused: there are no networks yet");
@@ -227,8 +227,7 @@ Status HostFlags::parse_words(engine::CreateRequest& to) const {
         lines.insert(lines.end(), more->begin(), more->end());
     }
     // What stands on the command line comes last, and wins.
-    for (const auto& [key, value] : to.labels)
-        lines.push_back(key + "=" + value);
+    lines.insert(lines.end(), labels_.begin(), labels_.end());
     auto labels = parse_labels(lines);
     if (!labels) return fail(labels);
     to.labels = std::move(*labels);

@@ -37,6 +37,7 @@ class HostFlags {
     std::vector<std::string> sysctls_;
     std::string domainname_;
     std::vector<std::string> annotations_;
+    std::vector<std::string> labels_;
     std::vector<std::string> label_files_;
     std::vector<std::string> log_options_;
     std::string pull_ = "missing";

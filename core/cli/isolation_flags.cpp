@@ -1,7 +1,7 @@
 // Words to capabilities, limits and addresses.
 #include "cli/isolation_flags.hpp"
 
-#include "config/check.hpp"
+#include "base/notation.hpp"
 #include "runtime/plan_parts.hpp"
 
 #include <algorithm>
@@ -186,7 +186,7 @@ Status IsolationFlags::parse_security(engine::CreateRequest& to) const {
         to.ulimits.push_back(std::move(*limit));
     }
     if (shm_size_.empty()) return {};
-    auto size = config::parse_size(shm_size_);
+    auto size = notation::parse_size(shm_size_);
     if (!size || *size == 0)
         return fail(Code::invalid, fmt::format("shm-size: '{}' is no size; write 64m", shm_size_));
     to.shm_size = *size;

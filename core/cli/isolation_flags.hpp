@@ -6,9 +6,7 @@
 #include "engine/request.hpp"
 #include "mydocker/result.hpp"
 
-#include <cstdint>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace mydocker::cli {

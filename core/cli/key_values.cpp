@@ -4,6 +4,7 @@
 #include "mydocker/support/files.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <unordered_map>
@@ -76,6 +77,18 @@ Result<std::vector<std::string>> read_env_file(const std::string& path, const Lo
     auto variables = parse_env_file(*text, path, look_up);
     if (!variables) return fail(Code::invalid, fmt::format("{} {}", flag, variables.error().text));
     return variables;
+}
+
+Status EnvironmentFlags::parse(std::vector<std::string>& to) const {
+    for (const std::string& path : files_) {
+        auto variables = read_env_file(path, std::getenv);
+        if (!variables) return fail(variables);
+        to.insert(to.end(), variables->begin(), variables->end());
+    }
+    auto given = parse_environment(given_, std::getenv);
+    if (!given) return fail(given);
+    to.insert(to.end(), given->begin(), given->end());
+    return {};
 }
 
 Result<Labels> parse_labels(const std::vector<std::string>& given) {

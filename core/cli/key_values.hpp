@@ -1,6 +1,8 @@
 // Keys and values on the command line: -e, --env-file, --label.
 #pragma once
 
+#include "cli/filters.hpp"
+#include "cli/flags.hpp"
 #include "mydocker/result.hpp"
 
 #include <functional>
@@ -30,8 +32,23 @@ using LookUp = std::function<const char*(const char*)>;
 [[nodiscard]] Result<std::vector<std::string>> read_env_file(const std::string& path, const LookUp& look_up,
                                                              std::string_view flag = "env-file");
 
+// The variables of `run`, `create` and `exec`.
+class EnvironmentFlags {
+  public:
+    void declare(FlagSet& app) {
+        app.add_option("-e,--env", given_, "environment variable, KEY=value or KEY");
+        app.add_option("--env-file", files_, "file of such, a line each")->takes("FILE");
+    }
+    // Adds them; those of files first: what stands on the command line wins. Errors: invalid, naming the
+    // place.
+    [[nodiscard]] Status parse(std::vector<std::string>& to) const;
+
+  private:
+    std::vector<std::string> given_;
+    std::vector<std::string> files_;
+};
+
 // "KEY=value", or "KEY" with an empty value. Errors: invalid, naming the text.
-using Labels = std::vector<std::pair<std::string, std::string>>;
 [[nodiscard]] Result<Labels> parse_labels(const std::vector<std::string>& given);
 
 } // namespace mydocker::cli

@@ -29,6 +29,7 @@ std::vector<std::string> cells_of(std::string_view line) {
 
 Status Listing::set_format(const std::string& format) {
     if (format.empty() || format == kTable) return {};
+    is_plain_ = false;
     if (format == "json") {
         style_ = Style::json;
         return {};

@@ -35,6 +35,9 @@ class Listing {
     // place. An unknown field is an error of the first row.
     [[nodiscard]] Status set_format(const std::string& format);
 
+    // Whether -q has ids or names shown instead: a template or JSON says what else it wants.
+    [[nodiscard]] bool is_plain() const { return is_plain_; }
+
     // Whether a field will be shown: what is not need not be found out.
     [[nodiscard]] bool shows(std::string_view field) const;
     // The same, but JSON asks for nothing by itself.
@@ -55,6 +58,7 @@ class Listing {
     std::span<const Field> fields_;
     std::vector<std::string_view> columns_;
     Style style_ = Style::table;
+    bool is_plain_ = true;
     std::optional<Template> template_;
     std::vector<std::vector<std::string>> cells_; // of a table
     std::string lines_;

@@ -4,11 +4,10 @@
 #include "cli/verb.hpp"
 #include "plugin/crash.hpp"
 
+#include "base/notation.hpp"
 #include "base/sys.hpp"
-#include "config/check.hpp"
 
 #include <algorithm>
-#include <array>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -63,14 +62,14 @@ std::unexpected<Error> unknown_verb(std::span<const std::string> words) {
     std::vector<std::string_view> names;
     std::string below;
     for (const cli::VerbEntry& entry : cli::verbs()) {
-        if (!entry.name.starts_with("__")) names.push_back(entry.name);
+        if (!entry.is_internal()) names.push_back(entry.name);
         if (entry.name.starts_with(words[0] + " "))
             below += fmt::format("{}{}", below.empty() ? "" : ", ", entry.name.substr(words[0].size() + 1));
     }
     if (!below.empty() && words.size() > 1)
         return cli::usage(fmt::format("unknown verb '{} {}'; there are: {}", words[0], words[1], below));
     if (!below.empty()) return cli::usage(fmt::format("{}: needs one of: {}", words[0], below));
-    const auto nearest = mydocker::config::nearest(words[0], names);
+    const auto nearest = mydocker::notation::nearest(words[0], names);
     return cli::usage(
         fmt::format("unknown verb '{}'{}", words[0],
                     nearest ? fmt::format("; did you mean '{}'?", *nearest) : "; see mydocker --help"));
@@ -87,8 +86,8 @@ int run_verb(const cli::VerbEntry& entry, cli::GlobalFlags flags, std::span<cons
         print_error(plain, entry.name, parsed.error());
         return cli::kEngineError;
     }
-    if (parsed->help) {
-        (void)sys::write_all(STDOUT_FILENO, cli::verb_help(entry, set));
+    if (flags.help) {
+        cli::print(cli::verb_help(entry, set));
         return cli::kOk;
     }
     cli::Session session(std::move(flags));
@@ -113,10 +112,13 @@ int run(std::span<const std::string> words) {
     }
     std::vector<std::string>& rest = parsed->operands;
     if (version) rest = {"version"};
-    if (parsed->help || rest.empty() || rest == std::vector<std::string>{"help"}) {
-        (void)sys::write_all(parsed->help || !rest.empty() ? STDOUT_FILENO : STDERR_FILENO,
-                             cli::program_help());
-        return parsed->help || !rest.empty() ? cli::kOk : cli::kEngineError;
+    if (flags.help || rest == std::vector<std::string>{"help"}) {
+        cli::print(cli::program_help());
+        return cli::kOk;
+    }
+    if (rest.empty()) {
+        (void)sys::write_all(STDERR_FILENO, cli::program_help());
+        return cli::kEngineError;
     }
     const Found found = find_verb(rest);
     if (found.entry == nullptr) {

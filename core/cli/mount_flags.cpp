@@ -1,9 +1,9 @@
 // The three notations of a mount.
 #include "cli/mount_flags.hpp"
 
+#include "base/notation.hpp"
 #include "base/paths.hpp"
 #include "base/sys.hpp"
-#include "config/check.hpp"
 #include "engine/mounts.hpp"
 
 #include <algorithm>
@@ -225,7 +225,7 @@ class MountKeys {
 
     Status take_size(const std::string& key, const std::string& value) {
         only_for(key, Kind::tmpfs);
-        auto size = config::parse_size(value);
+        auto size = notation::parse_size(value);
         if (!size) return fail(Code::invalid, fmt::format("{}: '{}' is no size; write 64m", key, value));
         mount_.options.push_back(fmt::format("size={}", *size));
         return {};

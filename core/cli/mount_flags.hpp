@@ -6,7 +6,6 @@
 #include "mydocker/result.hpp"
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace mydocker::cli {

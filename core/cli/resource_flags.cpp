@@ -1,7 +1,6 @@
 // Resource flags: docker's names and units.
 #include "cli/resource_flags.hpp"
-
-#include "config/check.hpp"
+#include "base/notation.hpp"
 
 #include <algorithm>
 #include <array>
@@ -19,12 +18,8 @@ namespace {
 constexpr std::int64_t kMinMemory = 512 * 1024;
 constexpr std::int64_t kCpuPeriod = 100'000;
 
-std::int64_t machine_memory() {
-    return static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
-}
-
 Result<std::int64_t> parse_bytes(std::string_view flag, const std::string& text) {
-    auto size = config::parse_size(text);
+    auto size = notation::parse_size(text);
     if (!size) return fail(Code::invalid, fmt::format("{}: '{}' is no size; write 512m or 2g", flag, text));
     if (*size > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()))
         return fail(Code::invalid, fmt::format("{}: {} is above what the kernel can count", flag, text));
@@ -85,6 +80,10 @@ Status number_into(std::string_view flag, const std::string& text, std::int64_t 
 }
 
 } // namespace
+
+std::int64_t machine_memory() {
+    return static_cast<std::int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
+}
 
 Result<std::int64_t> parse_number(std::string_view flag, std::string_view text, std::int64_t least,
                                   std::int64_t most) {

@@ -45,6 +45,9 @@ class ResourceFlags {
     std::vector<std::string> write_iops_;
 };
 
+// In bytes.
+[[nodiscard]] std::int64_t machine_memory();
+
 // A whole number in range, decimal, nothing around it. Errors: invalid, naming flag and value.
 [[nodiscard]] Result<std::int64_t> parse_number(std::string_view flag, std::string_view text,
                                                 std::int64_t least, std::int64_t most);

@@ -1,8 +1,6 @@
 // What a verb is run with: configuration, installation, diagnostics, engine.
 #include "cli/verb.hpp"
 
-#include "base/sys.hpp"
-
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
@@ -129,17 +127,16 @@ void Session::set_up_diagnostics() {
 Result<const config::Config*> Session::config() {
     if (config_) return &*config_;
     if (auto found = installation(); !found) return fail(found);
-    auto loaded = config::load(load_request());
-    if (loaded) {
-        config_ = std::move(*loaded);
-    } else if (auto examined = config::examine(load_request()); tolerant_ && is_of_files(examined)) {
-        // A broken file must not hide what runs; what it says rightly still counts. A broken flag is a slip
-        // of this moment, and what it meant would not be shown.
-        config_ = std::move(examined.config);
-        diagnostics_.warning(fmt::format("{}; going on with the defaults", describe(loaded.error())));
-    } else {
-        return fail(loaded);
-    }
+    auto examined = config::examine(load_request());
+    const bool sound = examined.complaints.empty();
+    // A broken file must not hide what runs; what it says rightly still counts. A broken flag is a slip of
+    // this moment, and what it meant would not be shown.
+    if (!sound && !(tolerant_ && is_of_files(examined)))
+        return std::unexpected(examined.complaints.front().error());
+    if (!sound)
+        diagnostics_.warning(
+            fmt::format("{}; going on with the defaults", describe(examined.complaints.front().error())));
+    config_ = std::move(examined.config);
     set_up_diagnostics();
     for (const config::Complaint& warning : config_->warnings)
         diagnostics_.warning(describe(warning.error()));

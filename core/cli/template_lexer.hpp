@@ -17,6 +17,10 @@ struct TemplateToken {
     bool glued = false; // no blank before it
 };
 
+[[nodiscard]] constexpr bool is_blank(char c) {
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 // `begin`: where the action's inside begins in the template, for messages. Ends with a token `end`.
 // Errors: invalid, naming the place.
 [[nodiscard]] Result<std::vector<TemplateToken>> lex_action(std::string_view inside, std::size_t begin);

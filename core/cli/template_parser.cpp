@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
 #include <span>
 
 namespace mydocker::cli {
@@ -24,10 +23,6 @@ struct Piece {
     std::size_t at = 0;
 };
 
-bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 // `\t` and `\n` as docker reads them.
 std::string unescape(std::string_view text) {
     std::string plain;
@@ -44,7 +39,7 @@ std::string unescape(std::string_view text) {
 }
 
 void trim_end(std::string& text) {
-    while (!text.empty() && is_space(text.back()))
+    while (!text.empty() && is_blank(text.back()))
         text.pop_back();
 }
 
@@ -83,7 +78,7 @@ class Cutter {
   private:
     void add_text(std::string_view text) {
         if (trims_next_)
-            while (!text.empty() && is_space(text.front()))
+            while (!text.empty() && is_blank(text.front()))
                 text.remove_prefix(1);
         trims_next_ = false;
         if (!text.empty()) pieces_.push_back({false, unescape(text), {}, at_});
@@ -92,13 +87,13 @@ class Cutter {
     Status cut_action() {
         const std::size_t open = at_;
         std::size_t begin = open + 2;
-        const bool trims = begin + 1 < text_.size() && text_[begin] == '-' && is_space(text_[begin + 1]);
+        const bool trims = begin + 1 < text_.size() && text_[begin] == '-' && is_blank(text_[begin + 1]);
         if (trims) {
             ++begin;
             if (!pieces_.empty() && !pieces_.back().is_action) trim_end(pieces_.back().text);
         }
         std::size_t word = begin;
-        while (word < text_.size() && is_space(text_[word]))
+        while (word < text_.size() && is_blank(text_[word]))
             ++word;
         if (text_.substr(word).starts_with("/*")) return skip_comment(open, word);
         const std::size_t close = find_close(text_, begin);
@@ -113,7 +108,7 @@ class Cutter {
 
     // Without the mark that trims what follows.
     std::size_t end_of_inside(std::size_t begin, std::size_t close) {
-        trims_next_ = close >= begin + 2 && text_[close - 1] == '-' && is_space(text_[close - 2]);
+        trims_next_ = close >= begin + 2 && text_[close - 1] == '-' && is_blank(text_[close - 2]);
         return trims_next_ ? close - 1 : close;
     }
 

@@ -1,7 +1,6 @@
 // Points in time.
 #include "cli/times.hpp"
-
-#include "config/check.hpp"
+#include "base/notation.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -82,7 +81,7 @@ std::optional<std::int64_t> parse_seconds(std::string_view text) {
 Result<std::int64_t> parse_time(std::string_view flag, const std::string& text, std::int64_t now_ns) {
     if (auto seconds = parse_seconds(text)) return *seconds;
     if (auto point = parse_calendar(text)) return *point;
-    if (auto span = config::parse_duration(text)) return now_ns - span->count();
+    if (auto span = notation::parse_duration(text)) return now_ns - span->count();
     return fail(Code::invalid,
                 std::string(flag) + ": '" + text + "' is no time; write 2026-01-31T12:00:00Z or 10m");
 }

@@ -45,7 +45,6 @@ class Session {
   public:
     explicit Session(GlobalFlags flags) : flags_(std::move(flags)) {}
 
-    [[nodiscard]] const GlobalFlags& flags() const { return flags_; }
     [[nodiscard]] diag::Diagnostics& diagnostics() { return diagnostics_; }
 
     // Loads the configuration. Errors: invalid, with file, line and column.

@@ -2,10 +2,7 @@
 #include "cli/verb_makers.hpp"
 #include "config/check.hpp"
 
-#include "base/sys.hpp"
-
 #include <fmt/format.h>
-#include <unistd.h>
 
 namespace mydocker::cli {
 namespace {

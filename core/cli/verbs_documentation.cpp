@@ -7,9 +7,7 @@
 #include "engine/volumes.hpp"
 #include "image/reference.hpp"
 
-#include <algorithm>
 #include <fcntl.h>
-#include <fmt/format.h>
 
 namespace mydocker::cli {
 namespace {

@@ -43,12 +43,6 @@ class EventFilter {
     }
 
   private:
-    static std::string attribute(const engine::Event& event, std::string_view key) {
-        for (const auto& [name, value] : event.attributes)
-            if (name == key) return value;
-        return {};
-    }
-
     [[nodiscard]] bool accepts_name(const engine::Event& event) const {
         const std::string name = attribute(event, "name");
         return filters_.accepts("name", name.empty() ? event.id : name);

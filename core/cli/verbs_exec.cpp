@@ -4,7 +4,6 @@
 #include "cli/verb_makers.hpp"
 #include "engine/lifecycle.hpp"
 
-#include <cstdlib>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -20,8 +19,7 @@ class Exec final : public Verb {
         app.add_flag(
             "-d,--detach", detach_,
             "leave it in the background; -i is ignored then, and nobody types at the terminal of -t");
-        app.add_option("-e,--env", environment_, "environment variable, KEY=value or KEY");
-        app.add_option("--env-file", env_files_, "file of such, a line each");
+        environment_.declare(app);
         app.add_flag("--privileged", request_.privileged,
                      "with all capabilities, whatever the container has");
         app.add_option("-u,--user", request_.user, "user inside: NAME|UID[:GROUP|GID]");
@@ -40,10 +38,7 @@ class Exec final : public Verb {
         if (!engine) return fail(engine);
         const auto attach = detach_ ? engine::Attach::detached : engine::Attach::foreground;
         auto outcome = engine::exec(**engine, operands.front(), request_, attach, *how);
-        if (!outcome) {
-            session.diagnostics().error(fmt::format("exec: {}", describe(outcome.error().error)));
-            return outcome.error().exit_code;
-        }
+        if (!outcome) return report_failure(session, "exec", outcome.error());
         if (outcome->parting != engine::Parting::none) return report_parting(outcome->parting, 0);
         if (outcome->container_ended)
             session.diagnostics().error(fmt::format("exec: container '{}' ended", outcome->container));
@@ -67,23 +62,13 @@ class Exec final : public Verb {
             return usage(fmt::format("workdir: '{}' is not absolute", request_.working_directory));
         if (request_.terminal && !detach_ && ::isatty(STDIN_FILENO) == 0)
             return usage("-t needs a terminal on standard input; use -i alone");
-        // Those of files first: what stands on the command line wins.
-        for (const std::string& path : env_files_) {
-            auto variables = read_env_file(path, std::getenv);
-            if (!variables) return fail(variables);
-            request_.environment.insert(request_.environment.end(), variables->begin(), variables->end());
-        }
-        auto environment = parse_environment(environment_, std::getenv);
-        if (!environment) return fail(environment);
-        request_.environment.insert(request_.environment.end(), environment->begin(), environment->end());
-        return {};
+        return environment_.parse(request_.environment);
     }
 
     engine::ExecRequest request_;
     AttachFlags flags_;
     bool detach_ = false;
-    std::vector<std::string> environment_;
-    std::vector<std::string> env_files_;
+    EnvironmentFlags environment_;
 };
 
 } // namespace

@@ -4,8 +4,6 @@
 #include "engine/images.hpp"
 #include "image/load.hpp"
 
-#include "base/sys.hpp"
-
 #include <fmt/format.h>
 #include <unistd.h>
 

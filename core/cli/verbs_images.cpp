@@ -147,7 +147,7 @@ class Images final : public Verb {
             }
             if (auto added = add(listing, *filter, *listed.image); !added) return fail(added);
         }
-        print(quiet_ && (format_.empty() || format_ == "table") ? ids_ : listing.text());
+        print(quiet_ && listing.is_plain() ? ids_ : listing.text());
         return kOk;
     }
 

@@ -1,5 +1,6 @@
 // info: the engine, its drivers and the host.
 #include "cli/listing.hpp"
+#include "cli/resource_flags.hpp"
 #include "cli/table.hpp"
 #include "cli/verb_makers.hpp"
 #include "cli/version.hpp"
@@ -9,7 +10,6 @@
 
 #include <fmt/format.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 namespace mydocker::cli {
 namespace {
@@ -19,11 +19,6 @@ template <class Choice>
 std::string choice_text(const Result<Choice>& choice, const std::string& selected) {
     if (!choice) return "none: " + describe(choice.error());
     return selected == "auto" ? choice->name + " (auto)" : choice->name;
-}
-
-std::uint64_t memory_bytes() {
-    return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-           static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
 }
 
 struct Counts {
@@ -95,7 +90,7 @@ class Info final : public Verb {
                fmt::format("Run Root:        {}\n", config.run_root.value) +
                fmt::format("Kernel:          {} {}\n", host.release, host.machine) +
                fmt::format("Processors:      {}\n", ::sysconf(_SC_NPROCESSORS_ONLN)) +
-               fmt::format("Memory:          {} MiB\n", memory_bytes() >> 20U);
+               fmt::format("Memory:          {} MiB\n", machine_memory() >> 20U);
     }
 
     // docker's member names. A driver that cannot be used has no name.
@@ -103,6 +98,8 @@ class Info final : public Verb {
         const config::Config& config = engine.config();
         auto storage = engine.selected_storage();
         auto cgroup = engine.selected_cgroup();
+        auto images = count_images(engine);
+        if (!images) engine.diagnostics().warning("info: images: " + describe(images.error()));
         utsname host{};
         (void)::uname(&host);
         json::Value value;
@@ -110,7 +107,7 @@ class Info final : public Verb {
         value.set("ContainersRunning", counts.running);
         value.set("ContainersPaused", counts.paused);
         value.set("ContainersStopped", counts.all - counts.running - counts.paused);
-        value.set("Images", count_images(engine).value_or(0));
+        value.set("Images", images.value_or(0));
         value.set("Driver", storage ? storage->name : std::string());
         value.set("LoggingDriver", config.log_driver.value);
         value.set("StateDriver", config.state_driver.value);
@@ -124,7 +121,7 @@ class Info final : public Verb {
         value.set("OSType", "linux");
         value.set("Architecture", std::string(host.machine));
         value.set("NCPU", static_cast<std::int64_t>(::sysconf(_SC_NPROCESSORS_ONLN)));
-        value.set("MemTotal", memory_bytes());
+        value.set("MemTotal", machine_memory());
         value.set("DockerRootDir", config.root.value);
         value.set("RunRoot", config.run_root.value);
         value.set("Name", std::string(host.nodename));

@@ -1,12 +1,11 @@
 // stop, kill, wait, rm: one or several containers; each failure is told, the others are still done.
+#include "base/signals.hpp"
 #include "cli/each.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/verb_makers.hpp"
 #include "engine/lifecycle.hpp"
-#include "engine/signals.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 namespace mydocker::cli {
 namespace {
@@ -23,7 +22,7 @@ class StopFlags {
         engine::StopRequest request;
         request.signal = signal_;
         if (!signal_.empty())
-            if (auto known = engine::parse_signal(signal_); !known) return usage(known.error().text);
+            if (auto known = signals::parse(signal_); !known) return usage(known.error().text);
         if (time_.empty()) return request;
         auto seconds = parse_number("time", time_, -1, 86400);
         if (!seconds) return usage(seconds.error().text);
@@ -50,7 +49,7 @@ class Stop final : public Verb {
         if (!names) return fail(names);
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        return for_each_container(session, "stop", *names, [&](const std::string& name) -> Status {
+        return for_each_name(session, "stop", *names, [&](const std::string& name) -> Status {
             auto container = engine::find_settled(**engine, name);
             if (!container) return fail(container);
             return engine::stop(**engine, container->record.id, *request);
@@ -76,8 +75,8 @@ class Restart final : public Verb {
         if (!names) return fail(names);
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        return for_each_container(session, "restart", *names,
-                                  [&](const std::string& name) { return restart(**engine, name, *request); });
+        return for_each_name(session, "restart", *names,
+                             [&](const std::string& name) { return restart(**engine, name, *request); });
     }
 
   private:
@@ -107,13 +106,13 @@ class Kill final : public Verb {
     }
 
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
-        auto signal = engine::parse_signal(signal_);
+        auto signal = signals::parse(signal_);
         if (!signal) return usage(signal.error().text);
         auto names = choice_.names(session, operands, runs);
         if (!names) return fail(names);
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        return for_each_container(session, "kill", *names, [&](const std::string& name) -> Status {
+        return for_each_name(session, "kill", *names, [&](const std::string& name) -> Status {
             auto container = engine::find_settled(**engine, name);
             if (!container) return fail(container);
             return engine::kill(**engine, container->record.id, *signal);
@@ -160,7 +159,7 @@ class Rm final : public Verb {
         if (!names) return fail(names);
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        return for_each_container(session, "rm", *names, [&](const std::string& name) -> Status {
+        return for_each_name(session, "rm", *names, [&](const std::string& name) -> Status {
             auto container = engine::find_settled(**engine, name);
             if (!container && force_ && container.error().code == Code::not_found) return {};
             if (!container && force_ && container.error().code == Code::corrupt)

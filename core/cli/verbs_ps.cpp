@@ -1,6 +1,7 @@
 // ps: the containers, as they are now.
 #include "cli/container_filter.hpp"
 #include "cli/container_words.hpp"
+#include "cli/document_parts.hpp"
 #include "cli/listing.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/table.hpp"
@@ -11,7 +12,6 @@
 
 #include "base/sys.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
 #include <limits>
 #include <ranges>
@@ -56,7 +56,7 @@ class Ps final : public Verb {
         auto containers = engine::list(**engine);
         if (!containers) return fail(containers);
         if (auto shown = show(session, **engine, *containers, *filter, *most); !shown) return fail(shown);
-        const bool only_ids = quiet_ && (format_.empty() || format_ == "table");
+        const bool only_ids = quiet_ && listing_.is_plain();
         print(only_ids ? ids_ : listing_.text());
         return kOk;
     }
@@ -123,10 +123,7 @@ class Ps final : public Verb {
         if (size_ || listing_.asks_for("Size")) row.set("Size", size_of(engine, record));
         set("State", [&] { return state_word(record); });
         set("Status", [&] { return status_text(record, now); });
-        json::Object labels;
-        for (const auto& [key, value] : record.labels)
-            labels.emplace_back(key, value);
-        return listing_.add(row, json::Value(json::Object{{"Label", json::Value(std::move(labels))}}));
+        return listing_.add(row, json::Value(json::Object{{"Label", text_object(record.labels)}}));
     }
 
     [[nodiscard]] std::string command_of(const engine::ContainerRecord& record) const {

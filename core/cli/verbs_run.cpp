@@ -1,4 +1,5 @@
 // run, create, start.
+#include "base/signals.hpp"
 #include "cli/attach_flags.hpp"
 #include "cli/explain.hpp"
 #include "cli/health_flags.hpp"
@@ -11,9 +12,7 @@
 #include "cli/verb_makers.hpp"
 #include "engine/lifecycle.hpp"
 #include "engine/restart.hpp"
-#include "engine/signals.hpp"
 
-#include <array>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -53,13 +52,11 @@ class CreateFlags {
                      "a small first process inside that reaps what others leave and passes signals on");
         name_ = app.add_option("--name", request_.name, "name of the container");
         app.add_option("--hostname", request_.hostname, "host name inside (default: the short id)");
-        app.add_option("-e,--env", environment_, "environment variable, KEY=value or KEY");
-        app.add_option("--env-file", env_files_, "file of such, a line each")->takes("FILE");
+        environment_.declare(app);
         app.add_option("-w,--workdir", request_.working_directory, "working directory inside");
         app.add_option("-u,--user", request_.user, "user inside: NAME|UID[:GROUP|GID]");
         entrypoint_ =
             app.add_option("--entrypoint", entrypoint_text_, "program instead of the image's entrypoint");
-        app.add_option("-l,--label", labels_, "label, KEY=value");
         app.add_option("--volumes-from", volumes_from_,
                        "the volumes and host directories of another container, CONTAINER[:ro|:rw]")
             ->takes("CONTAINER");
@@ -84,11 +81,10 @@ class CreateFlags {
         request_.command.assign(operands.begin() + 1, operands.end());
         if (auto parsed = parse_identity(); !parsed) return fail(parsed);
         if (auto parsed = parse_life(); !parsed) return fail(parsed);
-        if (auto parsed = parse_variables(); !parsed) return fail(parsed);
+        if (auto parsed = environment_.parse(request_.environment); !parsed) return fail(parsed);
         if (auto parsed = take(health_.parse(), request_.health); !parsed) return fail(parsed);
         if (auto parsed = take(mounts_.parse(), request_.mounts); !parsed) return fail(parsed);
         if (auto parsed = parse_volumes_from(); !parsed) return fail(parsed);
-        if (auto parsed = take(parse_labels(labels_), request_.labels); !parsed) return fail(parsed);
         if (auto parsed = take(parse_network(network_), request_.network); !parsed) return fail(parsed);
         if (auto parsed = isolation_.parse(request_); !parsed) return fail(parsed);
         if (auto parsed = host_.parse(request_); !parsed) return fail(parsed);
@@ -123,7 +119,7 @@ class CreateFlags {
         if (request_.remove_after && request_.restart.kind != engine::RestartPolicy::Kind::no)
             return usage("conflicting options: --restart and --rm: one keeps what the other takes away");
         if (!request_.stop_signal.empty())
-            if (auto known = engine::parse_signal(request_.stop_signal); !known)
+            if (auto known = signals::parse(request_.stop_signal); !known)
                 return usage("stop-signal: " + known.error().text);
         if (stop_timeout_.empty()) return {};
         auto seconds = parse_number("stop-timeout", stop_timeout_, -1, 86400);
@@ -146,32 +142,17 @@ class CreateFlags {
         return {};
     }
 
-    // Those of files first: what stands on the command line wins.
-    Status parse_variables() {
-        for (const std::string& path : env_files_) {
-            auto variables = read_env_file(path, std::getenv);
-            if (!variables) return fail(variables);
-            request_.environment.insert(request_.environment.end(), variables->begin(), variables->end());
-        }
-        auto given = parse_environment(environment_, std::getenv);
-        if (!given) return fail(given);
-        request_.environment.insert(request_.environment.end(), given->begin(), given->end());
-        return {};
-    }
-
     engine::CreateRequest request_;
     ResourceFlags resources_;
     Flag* name_ = nullptr;
     Flag* entrypoint_ = nullptr;
     std::string entrypoint_text_;
-    std::vector<std::string> environment_;
-    std::vector<std::string> env_files_;
+    EnvironmentFlags environment_;
     HealthFlags health_;
     MountFlags mounts_;
     IsolationFlags isolation_;
     HostFlags host_;
     std::string id_file_;
-    std::vector<std::string> labels_;
     std::vector<std::string> volumes_from_;
     std::string network_;
     std::string stop_timeout_;
@@ -197,14 +178,18 @@ class Run final : public Verb {
         if (request->terminal && !detach_ && ::isatty(STDIN_FILENO) == 0)
             return usage("-t needs a terminal on standard input; use -i alone");
         request->input_once = !detach_;
-        auto config = session.config();
+        auto explanation = Explanation::make(explain_);
+        if (!explanation) return fail(explanation);
+        auto config = [&] {
+            const trace::Scope scope(explanation->recorder(), "read the configuration");
+            return session.config();
+        }();
         if (!config) return fail(config);
         auto how = attach_flags_.parse(**config);
         if (!how) return usage(how.error().text);
-        auto explanation = Explanation::make(explain_);
-        if (!explanation) return fail(explanation);
-        auto engine = open_engine(session, *explanation);
+        auto engine = session.engine();
         if (!engine) return fail(engine);
+        (*engine)->set_trace(explanation->recorder());
         auto id_file = IdFile::make(flags_.id_file());
         if (!id_file) return fail(id_file);
         request->id_file = id_file->fd();
@@ -220,13 +205,6 @@ class Run final : public Verb {
     }
 
   private:
-    static Result<engine::Engine*> open_engine(Session& session, Explanation& explanation) {
-        const trace::Scope scope(explanation.recorder(), "read the configuration");
-        auto engine = session.engine();
-        if (engine) (*engine)->set_trace(explanation.recorder());
-        return engine;
-    }
-
     CreateFlags flags_;
     AttachFlags attach_flags_;
     bool detach_ = false;

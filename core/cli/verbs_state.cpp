@@ -22,7 +22,7 @@ class ToEach final : public Verb {
         if (!names) return fail(names);
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        return for_each_container(session, name_, *names, [&](const std::string& name) -> Status {
+        return for_each_name(session, name_, *names, [&](const std::string& name) -> Status {
             auto container = engine::find_settled(**engine, name);
             if (!container) return fail(container);
             return act_(**engine, container->record.id);

@@ -9,11 +9,8 @@
 #include "image/manifest.hpp"
 
 #include "base/json.hpp"
-#include "base/sys.hpp"
 
-#include <cstdio>
 #include <fmt/format.h>
-#include <unistd.h>
 
 namespace mydocker::cli {
 namespace {

@@ -58,11 +58,6 @@ struct Shown {
     std::optional<engine::Usage> now; // absent: it does not run
 };
 
-std::uint64_t machine_bytes() {
-    return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
-           static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-
 // Of one processor, as docker counts: two busy ones are 200 %.
 double processor_percent(const Shown& shown) {
     if (!shown.before || !shown.now || shown.now->time_ns <= shown.before->time_ns) return 0;
@@ -77,8 +72,9 @@ std::vector<std::string> stats_row(const Shown& shown, bool whole) {
     const CgroupStats& cgroup = usage.cgroup;
     // What the page cache could give back at once is not counted, as docker has it.
     const std::uint64_t used = cgroup.memory_bytes - std::min(cgroup.memory_file_bytes, cgroup.memory_bytes);
+    const auto whole_machine = static_cast<std::uint64_t>(machine_memory());
     const std::uint64_t limit =
-        shown.now ? std::min(cgroup.memory_limit.value_or(machine_bytes()), machine_bytes()) : 0;
+        shown.now ? std::min(cgroup.memory_limit.value_or(whole_machine), whole_machine) : 0;
     const double share = limit > 0 ? 100.0 * static_cast<double>(used) / static_cast<double>(limit) : 0;
     return {whole ? record.id.str() : paths::short_id(record.id),
             record.name.str(),
@@ -122,9 +118,10 @@ class Stats final : public Verb {
             if (!shown) return fail(shown);
             auto rows = list(*shown);
             if (!rows) return fail(rows);
-            const std::string text = (live ? kHome : "") + *rows + (live ? kClearRest : "");
+            auto written = sys::write_all(STDOUT_FILENO, (live ? kHome : "") + *rows);
             // A reader that has seen enough ends it, as it ends any other program.
-            if (!sys::write_all(STDOUT_FILENO, text) || once_) return kOk;
+            if (!written && written.error().sys_errno != EPIPE) return fail(written, "standard output");
+            if (!written || once_) return kOk;
         }
     }
 
@@ -132,7 +129,6 @@ class Stats final : public Verb {
     static constexpr int kFirst_ms = 500; // between the two readings that the first percentage is made of
     static constexpr int kInterval_ms = 1000;
     static constexpr const char* kHome = "\033[H\033[2J";
-    static constexpr const char* kClearRest = "\033[J";
 
     Result<std::vector<engine::ContainerRecord>> chosen(engine::Engine& engine,
                                                         const std::vector<std::string>& names) const {
@@ -206,7 +202,7 @@ class Update final : public Verb {
             return usage("needs a limit or a restart policy to change; see --help");
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        return for_each_container(session, "update", operands, [&](const std::string& name) -> Status {
+        return for_each_name(session, "update", operands, [&](const std::string& name) -> Status {
             auto container = engine::find_settled(**engine, name);
             if (!container) return fail(container);
             return engine::update(**engine, container->record.id, *asked);

@@ -1,5 +1,6 @@
 // volume create, ls, rm, prune.
 #include "cli/container_words.hpp"
+#include "cli/each.hpp"
 #include "cli/filters.hpp"
 #include "cli/key_values.hpp"
 #include "cli/listing.hpp"
@@ -10,7 +11,6 @@
 
 #include "base/sys.hpp"
 
-#include <algorithm>
 #include <fmt/format.h>
 
 namespace mydocker::cli {
@@ -104,7 +104,7 @@ class VolumeLs final : public Verb {
             names += volume.name + "\n";
             if (auto added = listing.add(row((*engine)->roots(), volume)); !added) return fail(added);
         }
-        print(quiet_ && (format_.empty() || format_ == "table") ? names : listing.text());
+        print(quiet_ && listing.is_plain() ? names : listing.text());
         return kOk;
     }
 
@@ -134,18 +134,10 @@ class VolumeRm final : public Verb {
         if (operands.empty()) return usage("needs a volume");
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        int code = kOk;
-        for (const std::string& name : operands) {
-            auto removed = engine::remove_volume(**engine, name,
-                                                 force_ ? engine::Absent::allowed : engine::Absent::error);
-            if (removed) {
-                print(name + "\n");
-                continue;
-            }
-            session.diagnostics().error(fmt::format("volume rm: {}", describe(removed.error())));
-            code = kFailed;
-        }
-        return code;
+        const auto absent = force_ ? engine::Absent::allowed : engine::Absent::error;
+        return for_each_name(session, "volume rm", operands, [&](const std::string& name) {
+            return engine::remove_volume(**engine, name, absent);
+        });
     }
 
   private:

@@ -1,4 +1,5 @@
 // From a parsed file, or a flag, to values of the Config: names looked up, types and forms checked.
+#include "base/notation.hpp"
 #include "config/check.hpp"
 #include "config/keys.hpp"
 #include "config/tree.hpp"
@@ -72,7 +73,7 @@ using Wrong = std::optional<std::string>;
     if (form != Form::size) return needed(value, "an integer");
     const std::string* text = text_of(value);
     if (text == nullptr) return needed(value, "a size (\"64g\")");
-    const auto bytes = parse_size(*text);
+    const auto bytes = notation::parse_size(*text);
     if (!bytes) return bytes.error().text;
     if (*bytes == 0) return quoted(*text) + " is out of range: at least 1";
     target = *bytes;
@@ -226,7 +227,8 @@ class Applier {
         const std::vector<std::string_view> views(names.begin(), names.end());
         const std::string name = dotted(table, node.key);
         std::string text = std::string("unknown ") + (node.is_table ? "table " : "key ") + quoted(name);
-        if (const auto near = nearest(name, views)) text += "; nearest: \"" + std::string(*near) + "\"";
+        if (const auto near = notation::nearest(name, views))
+            text += "; nearest: \"" + std::string(*near) + "\"";
         Complaint complaint{.origin = node.key_origin, .text = std::move(text)};
         (lenient_ ? config_.warnings : complaints_).push_back(std::move(complaint));
     }

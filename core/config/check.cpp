@@ -1,4 +1,5 @@
 #include "config/check.hpp"
+#include "base/notation.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -80,7 +81,7 @@ template <class Number>
     }
     const std::string* text = text_of(value);
     if (text == nullptr) return needs(value, "a size (\"10m\")");
-    const auto bytes = parse_size(*text);
+    const auto bytes = notation::parse_size(*text);
     if (bytes) return *bytes;
     return std::unexpected(bytes.error().text);
 }
@@ -88,7 +89,7 @@ template <class Number>
 [[nodiscard]] Typed to_duration(const RawValue& value) {
     const std::string* text = text_of(value);
     if (text == nullptr) return needs(value, "a duration (\"1m30s\")");
-    const auto duration = parse_duration(*text);
+    const auto duration = notation::parse_duration(*text);
     if (duration) return *duration;
     return std::unexpected(duration.error().text);
 }
@@ -119,7 +120,8 @@ template <class Number>
     for (const OptionSpec& spec : specs)
         keys.emplace_back(spec.key);
     std::string text = std::string(table) + " option \"" + option.key + "\" unknown";
-    if (const auto near = nearest(option.key, keys)) text += "; nearest \"" + std::string(*near) + "\"";
+    if (const auto near = notation::nearest(option.key, keys))
+        text += "; nearest \"" + std::string(*near) + "\"";
     return Complaint{.origin = option.key_origin, .text = std::move(text)};
 }
 

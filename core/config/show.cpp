@@ -1,4 +1,5 @@
 // The effective configuration as text that load() reads as the same.
+#include "base/notation.hpp"
 #include "config/check.hpp"
 #include "config/keys.hpp"
 
@@ -94,7 +95,7 @@ template <class Choice>
 }
 
 [[nodiscard]] std::string literal(std::uint64_t value, Form form) {
-    return form == Form::size ? literal(format_size(value)) : std::to_string(value);
+    return form == Form::size ? literal(notation::format_size(value)) : std::to_string(value);
 }
 
 template <class T>

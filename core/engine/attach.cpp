@@ -28,9 +28,7 @@ Result<ContainerRecord> find_attachable(Engine& engine, std::string_view name) {
     if (!alive) return fail(alive);
     if (!record.is_live() || !*alive)
         return fail(Code::conflict, what + " is not running; 'mydocker start -a' starts it");
-    auto gone = was_let_go(engine, record.id);
-    if (!gone) return fail(gone);
-    if (!*gone) return fail(Code::conflict, what + " is still being started");
+    if (auto ready = check_let_go(engine, record); !ready) return fail(ready);
     return record;
 }
 

@@ -21,22 +21,16 @@ bool is_current(int fd, const std::string& path) {
     return held && there && held->st_ino == there->st_ino && held->st_dev == there->st_dev;
 }
 
-struct OpenLock {
-    UniqueFd fd;
-    bool is_new = false;
-};
-
 // The lock file, made with its directory if need be.
-Result<OpenLock> open_lock(const paths::Roots& roots, const ContainerId& id) {
+Result<UniqueFd> open_lock(const paths::Roots& roots, const ContainerId& id) {
     const std::string path = paths::baton(roots, id);
     for (;;) {
         // The run directory may be taken away by a finishing owner at any time: then it is made again.
-        auto made = sys::mkdirat(AT_FDCWD, paths::run_directory(roots, id), 0700);
-        if (!made && made.error().sys_errno != EEXIST)
+        if (auto made = sys::mkdirat(AT_FDCWD, paths::run_directory(roots, id), 0700);
+            !made && made.error().sys_errno != EEXIST)
             return fail(made, "take the baton of '" + paths::short_id(id) + "'");
         auto fd = sys::openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-        if (fd) return OpenLock{std::move(*fd), made.has_value()};
-        if (fd.error().sys_errno != ENOENT) return fail(fd);
+        if (fd || fd.error().sys_errno != ENOENT) return fd;
     }
 }
 
@@ -58,7 +52,8 @@ class Deadline {
     // As poll(2) takes it: until then, or for `most_ms` if that is less; negative: for ever.
     [[nodiscard]] int timeout_ms(int most_ms) const {
         if (!at_ns_) return most_ms;
-        const int left = static_cast<int>(std::min<std::int64_t>(left_ms(), kLongest));
+        // The clock goes on since it was asked whether it has passed.
+        const int left = static_cast<int>(std::clamp<std::int64_t>(left_ms(), 0, kLongest));
         return most_ms < 0 ? left : std::min(left, most_ms);
     }
 
@@ -100,9 +95,9 @@ Result<Baton> Baton::take(const paths::Roots& roots, const ContainerId& id) {
         auto lock = open_lock(roots, id);
         if (!lock) return fail(lock);
         bool stale = false;
-        auto taken = try_once(lock->fd.get(), path, stale);
+        auto taken = try_once(lock->get(), path, stale);
         if (!taken) return fail(taken);
-        if (*taken) return Baton(std::move(lock->fd), lock->is_new);
+        if (*taken) return Baton(std::move(*lock));
         if (!stale)
             return fail(Code::busy, "container '" + paths::short_id(id) + "' is in another process's hands");
     }
@@ -125,12 +120,12 @@ Result<Baton> Baton::wait(const paths::Roots& roots, const ContainerId& id,
             if (errno == ENOENT) continue;
             return fail_errno(errno, "watch '" + path + "'");
         }
-        auto taken = wait_for_file(lock->fd.get(), path, events.get(), deadline);
+        auto taken = wait_for_file(lock->get(), path, events.get(), deadline);
         if (!taken && taken.error().code == Code::timeout)
             return fail(Code::timeout,
                         "container '" + paths::short_id(id) + "' is still in another process's hands");
         if (!taken) return fail(taken);
-        if (*taken) return Baton(std::move(lock->fd), lock->is_new);
+        if (*taken) return Baton(std::move(*lock));
     }
 }
 

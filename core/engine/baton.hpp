@@ -32,9 +32,6 @@ class Baton {
     // Whether this process has a copy.
     [[nodiscard]] bool is_ours() const { return static_cast<bool>(fd_); }
 
-    // Whether the run directory was made for it just now. Of a container that runs it was there before.
-    [[nodiscard]] bool is_new() const { return is_new_; }
-
     // Gives it up without a trace: the run directory and all in it are removed, then the lock goes.
     [[nodiscard]] Status finish(const paths::Roots& roots, const ContainerId& id);
 
@@ -42,10 +39,9 @@ class Baton {
     void let_go() { fd_.reset(); }
 
   private:
-    explicit Baton(UniqueFd fd, bool is_new = false) : fd_(std::move(fd)), is_new_(is_new) {}
+    explicit Baton(UniqueFd fd) : fd_(std::move(fd)) {}
 
     UniqueFd fd_;
-    bool is_new_ = false;
 };
 
 } // namespace mydocker::engine

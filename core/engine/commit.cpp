@@ -7,10 +7,8 @@
 
 #include "base/sys.hpp"
 #include "engine/commit_config.hpp"
-#include "engine/health_change.hpp"
 #include "engine/lifecycle.hpp"
 #include "engine/root_view.hpp"
-#include "engine/signals.hpp"
 #include "image/config_change.hpp"
 #include "image/derive.hpp"
 #include "image/entry_path.hpp"
@@ -116,17 +114,8 @@ Result<image::Derivation> derivation_of(Engine& engine, const CommitRequest& req
     if (!spec) return fail(spec);
     image::Derivation derivation;
     derivation.edit.config = container_config(base.config, record, *spec);
-    for (const std::string& change : request.changes) {
-        auto health = parse_health_change(change);
-        if (!health) return fail(health);
-        if (*health) derivation.edit.config.healthcheck = std::move(**health);
-        if (*health) continue;
-        const std::string before = derivation.edit.config.stop_signal;
+    for (const std::string& change : request.changes)
         if (auto applied = image::apply_change(derivation.edit, change); !applied) return fail(applied);
-        const std::string& signal = derivation.edit.config.stop_signal;
-        if (signal.empty() || signal == before) continue;
-        if (auto number = parse_signal(signal); !number) return fail(number, "change '" + change + "'");
-    }
     derivation.author = request.author;
     derivation.comment = request.message;
     derivation.created = rfc3339(sys::realtime_ns());

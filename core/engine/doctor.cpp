@@ -1,7 +1,6 @@
 #include "engine/doctor.hpp"
 
 #include "base/sys.hpp"
-#include "config/check.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +8,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/capability.h>
-#include <linux/openat2.h>
 #include <linux/seccomp.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>

@@ -45,10 +45,7 @@ Result<Target> find_target(Engine& engine, std::string_view name) {
     auto pidfd = record.is_live() ? process::open_pidfd(record.process) : Result<UniqueFd>(UniqueFd());
     if (!pidfd && pidfd.error().code != Code::not_found) return fail(pidfd);
     if (!pidfd || !*pidfd) return fail(Code::conflict, what + " is not running");
-    // Before that its root filesystem is not entered yet: whoever joined it would be on the host's.
-    auto gone = was_let_go(engine, record.id);
-    if (!gone) return fail(gone);
-    if (!*gone) return fail(Code::conflict, what + " is only being started");
+    if (auto ready = check_let_go(engine, record); !ready) return fail(ready);
     return Target{record, std::move(*pidfd)};
 }
 

@@ -6,6 +6,7 @@
 #include "engine/lifecycle.hpp"
 #include "engine/restart.hpp"
 #include "engine/spec_builder.hpp"
+#include "engine/start_mark.hpp"
 #include "engine/steps.hpp"
 
 #include <fmt/format.h>
@@ -119,23 +120,22 @@ Status finish_for_good(Engine& engine, Loaded& container, Baton baton) {
 
 } // namespace
 
-namespace {
-
-Result<bool> is_run_directory_there(Engine& engine, const ContainerId& id) {
-    auto found = sys::fstatat(AT_FDCWD, paths::run_directory(engine.roots(), id), AT_SYMLINK_NOFOLLOW);
-    if (!found && found.error().code != Code::not_found) return fail(found);
-    return found.has_value();
+// Of a lock file that is not there, or new, the container is at rest or its run directory was deleted: then
+// it must be taken to run.
+Result<bool> was_let_go(Engine& engine, const ContainerId& id) {
+    auto lock = sys::openat(AT_FDCWD, paths::baton(engine.roots(), id), O_RDONLY | O_NOFOLLOW);
+    if (!lock && lock.error().code == Code::not_found) return true;
+    if (!lock) return fail(lock);
+    auto mark = read_start_mark(lock->get());
+    if (!mark) return fail(mark);
+    return *mark != StartMark::starting;
 }
 
-} // namespace
-
-Result<bool> was_let_go(Engine& engine, const ContainerId& id) {
-    auto mark = sys::fstatat(AT_FDCWD, paths::run_directory(engine.roots(), id) + "/go", AT_SYMLINK_NOFOLLOW);
-    if (!mark && mark.error().code != Code::not_found) return fail(mark);
-    if (mark) return true;
-    auto directory = is_run_directory_there(engine, id);
-    if (!directory) return fail(directory);
-    return !*directory;
+Status check_let_go(Engine& engine, const ContainerRecord& record) {
+    auto gone = was_let_go(engine, record.id);
+    if (!gone) return fail(gone);
+    if (*gone) return {};
+    return fail(Code::conflict, "container '" + record.name.str() + "' is still being started");
 }
 
 Status finish(Engine& engine, Loaded& container, const std::optional<ExitReport>& report, Baton baton) {
@@ -256,10 +256,10 @@ Status finish_with_baton(Engine& engine, const ContainerId& id, Baton baton) {
     auto fresh = is_of_this_boot(record);
     if (!fresh) return fail(fresh);
     if (!*fresh) return end_with_host(engine, *container, std::move(baton));
-    if (baton.is_new()) return finish_without_directory(engine, *container, std::move(baton));
-    auto gone = was_let_go(engine, id);
-    if (!gone) return fail(gone);
-    if (!*gone) return interrupted_start(engine, *container, std::move(baton));
+    auto mark = read_start_mark(baton.fd());
+    if (!mark) return fail(mark);
+    if (*mark == StartMark::none) return finish_without_directory(engine, *container, std::move(baton));
+    if (*mark == StartMark::starting) return interrupted_start(engine, *container, std::move(baton));
     auto report = exit_note(engine, id);
     if (!report) return fail(report);
     return finish(engine, *container, *report, std::move(baton));

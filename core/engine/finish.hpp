@@ -35,6 +35,8 @@ inline constexpr std::chrono::seconds kSettleLimit{10};
 // Whether the container was told to run its command: the monitor's mark. Before it, the process that the
 // record names is mydocker-init, still on the host's side of some namespaces and perhaps of the cgroup.
 [[nodiscard]] Result<bool> was_let_go(Engine& engine, const ContainerId& id);
+// The same as an error: conflict. Until then its processes stand on the host's root filesystem.
+[[nodiscard]] Status check_let_go(Engine& engine, const ContainerRecord& record);
 
 // The monitor's note of how the container ended; nothing when it left none.
 [[nodiscard]] Result<std::optional<ExitReport>> exit_note(Engine& engine, const ContainerId& id);

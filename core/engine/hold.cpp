@@ -1,12 +1,13 @@
 #include "engine/hold.hpp"
 
 #include "base/sys.hpp"
+#include "engine/finish.hpp"
 #include "engine/lifecycle.hpp"
+#include "engine/start_process.hpp"
 
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,12 +30,7 @@ Result<bool> is_noted(int note) {
 Result<process::Child> start_watcher(Engine& engine, const ContainerId& id, int pipe) {
     process::SpawnRequest request;
     request.executable = engine.installation().program;
-    request.argv = {request.executable};
-    for (const std::string& argument : engine.global_arguments())
-        request.argv.push_back(argument);
-    request.argv.insert(request.argv.end(), {"__thaw", id.str()});
-    for (char** variable = environ; *variable != nullptr; ++variable)
-        request.environment.emplace_back(*variable);
+    request.argv = own_command(engine, "__thaw", id);
     request.fds = {pipe, -1, -1}; // Silent: if it cannot do its work, the next command does it.
     request.new_session = true;   // What a terminal sends to everybody is not meant for it.
     return process::spawn(request);
@@ -77,18 +73,16 @@ Status settle_note(Engine& engine, const ContainerId& id, int note) {
 Result<Freeze> Freeze::take(Engine& engine, const ContainerRecord& record) {
     auto backend = backend_of(engine, record);
     if (!backend) return fail(backend);
-    Freeze freeze(engine, record.id);
-    auto note = sys::openat(AT_FDCWD, note_path(engine, record.id), O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-    if (!note) return fail(note);
-    if (auto locked = sys::wait_lock(note->get()); !locked) return fail(locked);
     auto pipe = sys::pipe();
     if (!pipe) return fail(pipe);
+    Freeze freeze(engine, record.id);
+    auto note = write_note(engine, record.id);
+    if (!note) return fail(note);
+    freeze.note_ = std::move(*note);
     auto watcher = start_watcher(engine, record.id, pipe->read.get());
     if (!watcher) return fail(watcher, "start the watcher of a frozen container");
     freeze.watcher_ = std::move(*watcher);
     freeze.pipe_ = std::move(pipe->write);
-    if (auto written = files::write_all(note->get(), kFrozen, "frozen"); !written) return fail(written);
-    freeze.note_ = std::move(*note);
     if (auto frozen = (*backend)->freeze(Locator(record.intents.find("cgroup")->second)); !frozen)
         return fail(frozen, "freeze container '" + record.name.str() + "'");
     return freeze;
@@ -117,6 +111,7 @@ Result<Hold> Hold::take(Engine& engine, std::string_view name_or_prefix, Stillne
     Hold hold(engine, std::move(container->record));
     const ContainerRecord& record = hold.record_;
     if (record.is_live()) {
+        if (auto ready = check_let_go(engine, record); !ready) return fail(ready);
         if (stillness == Stillness::as_it_runs || record.state == State::paused) return hold;
         auto freeze = Freeze::take(engine, record);
         if (!freeze) return fail(freeze);
@@ -151,24 +146,42 @@ Hold::~Hold() {
     if (auto done = release(); !done) engine_->diagnostics().warning(describe(done.error()));
 }
 
-Status thaw_abandoned(Engine& engine, const ContainerId& id) {
+namespace {
+
+enum class Freezer { passed_over, waited_for }; // one that lives
+
+Status thaw_noted(Engine& engine, const ContainerId& id, Freezer freezer) {
     auto note = sys::openat(AT_FDCWD, note_path(engine, id), O_RDWR | O_NOFOLLOW);
     if (!note) return note.error().code == Code::not_found ? Status{} : fail(note);
     auto noted = is_noted(note->get());
     if (!noted) return fail(noted);
     if (!*noted) return {};
-    auto ours = sys::try_lock(note->get());
-    if (!ours) return fail(ours);
-    if (!*ours) return {}; // Whoever froze it lives.
-    return settle_note(engine, id, note->get());
+    if (freezer == Freezer::waited_for) {
+        if (auto locked = sys::wait_lock(note->get()); !locked) return locked;
+    } else {
+        auto ours = sys::try_lock(note->get());
+        if (!ours) return fail(ours);
+        if (!*ours) return {};
+    }
+    noted = is_noted(note->get()); // Whoever held it may have settled it.
+    if (!noted) return fail(noted);
+    return *noted ? settle_note(engine, id, note->get()) : Status{};
 }
 
+} // namespace
+
+Status thaw_abandoned(Engine& engine, const ContainerId& id) {
+    return thaw_noted(engine, id, Freezer::passed_over);
+}
+
+// A process that dies closes its descriptors one by one: the pipe's end may be seen before the note's lock is
+// free.
 Status thaw_at_end(Engine& engine, const ContainerId& id, int pipe) {
     std::array<char, 16> ignored{};
     for (;;) {
         auto count = sys::read(pipe, ignored);
         if (!count) return fail(count);
-        if (*count == 0) return thaw_abandoned(engine, id);
+        if (*count == 0) return thaw_noted(engine, id, Freezer::waited_for);
     }
 }
 

@@ -2,6 +2,7 @@
 #include "engine/monitor.hpp"
 
 #include "base/sys.hpp"
+#include "engine/start_mark.hpp"
 #include "runtime/launch_watch.hpp"
 
 #include <algorithm>
@@ -156,14 +157,13 @@ Result<void> Monitor::start(FailedReport& failure) {
     if (plan_.terminal) adopt_terminal(std::move(message->terminal));
     if (auto go = await_go(); !go) return fail_with(go.error(), 125);
     // From here on the start is kept, whoever dies: recovery looks for this mark.
-    if (auto mark = sys::openat(AT_FDCWD, plan_.run_directory + "/go", O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
-        !mark)
-        return fail_with(mark.error(), 125);
+    if (auto marked = set_start_mark(kBatonFd, StartMark::let_go); !marked)
+        return fail_with(marked.error(), 125);
     if (auto gone = launch_->go(); !gone) return fail_with(gone.error(), 125);
 
     message = launch_->receive();
     if (!message || message->kind == runtime::InitMessage::Kind::failed) {
-        (void)::unlink((plan_.run_directory + "/go").c_str()); // It did not run after all.
+        (void)set_start_mark(kBatonFd, StartMark::starting); // It did not run after all; the byte is there.
         if (!message) return fail_with(message.error(), 125);
         return fail_with(message->failure.error, message->failure.exit_code);
     }
@@ -174,6 +174,7 @@ Result<void> Monitor::start(FailedReport& failure) {
     const std::string spans = trace_ ? trace::encode(trace_->spans(), kMaxPayload) : std::string();
     // A starter that cannot be told must not wait for it; one that died meanwhile is gone anyway.
     if (auto told = send(session_.get(), MessageKind::started, spans); !told) session_.reset();
+    launch_.reset(); // With it init's program, which nobody needs open for a container's life.
     serve_starter();
     return {};
 }
@@ -393,7 +394,7 @@ void Monitor::handle(Client& client, Message message) {
 
 // Input that nobody can have is taken, too: the client goes on.
 void Monitor::take_input(Client& client, const std::string& bytes) {
-    client.input_taken = true;
+    client.input_given = true;
     if (client.feeds_input && input_) pending_input_ += bytes;
     write_input();
 }

@@ -47,8 +47,11 @@ void Clients::send_output(MessageKind kind, std::string_view bytes) {
 }
 
 void Clients::send_input_taken() {
-    for (Client& client : clients_)
-        if (client.input_taken) flush(client);
+    for (Client& client : clients_) {
+        if (!std::exchange(client.input_given, false)) continue;
+        client.input_taken = true;
+        flush(client);
+    }
 }
 
 void Clients::send_end(const ExitReport& report) {

@@ -26,6 +26,7 @@ struct Client {
     bool starter = false;
     bool sees_output = false;
     bool feeds_input = false;
+    bool input_given = false; // a piece that the container has not taken yet
 
     // What it is owed, in this order.
     std::vector<Message> output;

@@ -22,10 +22,8 @@ Status check_state(Engine& engine, const ContainerRecord& record, State from) {
     if (!record.is_live()) return wrong_state(record, "not running");
     if (record.state != from)
         return wrong_state(record, from == State::running ? "already paused" : "not paused");
-    // Before that its processes are still ours, and somebody waits for them.
-    auto gone = was_let_go(engine, record.id);
-    if (!gone) return fail(gone);
-    return *gone ? Status{} : wrong_state(record, "only being started");
+    return check_let_go(engine,
+                        record); // Before that its processes are still ours, and somebody waits for them.
 }
 
 Result<Loaded> change_state(Engine& engine, const ContainerId& id, State from, State to) {

@@ -3,6 +3,7 @@
 #include "engine/finish.hpp"
 #include "engine/lifecycle.hpp"
 #include "engine/restart.hpp"
+#include "engine/start_mark.hpp"
 
 #include <chrono>
 #include <csignal>
@@ -81,8 +82,9 @@ Status remove_damaged(Engine& engine, std::string_view name_or_prefix) {
     if (damaged && removed)
         engine.diagnostics().warning("what container '" + paths::short_id(*id) +
                                      "' had on disk stays; `mydocker system recover --orphans` deletes it");
-    // By a run directory that was there, the next command finds its cgroup.
-    if (baton->is_new())
+    // By the run directory of one that was started, the next command finds its cgroup.
+    auto mark = read_start_mark(baton->fd());
+    if (mark && *mark == StartMark::none)
         if (auto finished = baton->finish(engine.roots(), *id); removed && !finished) return finished;
     return removed;
 }

@@ -223,7 +223,7 @@ Error why_not_ours(Engine& engine, const ContainerId& id, const Error& error) {
 
 // Marks that a killed owner left: of this start they would say what is not so.
 void forget_last_run(Engine& engine, const ContainerId& id) {
-    for (const char* mark : {"/go", "/exit", "/attach.sock"})
+    for (const char* mark : {"/exit", "/attach.sock"})
         (void)::unlink((paths::run_directory(engine.roots(), id) + mark).c_str()); // Usually not there.
 }
 

@@ -1,12 +1,14 @@
 // Starting a container's monitor and, through it, the container.
 #include "engine/start_process.hpp"
 
+#include "engine/start_mark.hpp"
+
 #include "base/process.hpp"
+#include "base/signals.hpp"
 #include "base/sys.hpp"
 #include "engine/join.hpp"
 #include "engine/monitor_plan.hpp"
 #include "engine/session.hpp"
-#include "engine/signals.hpp"
 #include "runtime/plan.hpp"
 #include "runtime/plan_parts.hpp"
 #include "runtime/seccomp.hpp"
@@ -122,6 +124,7 @@ Status send_plan(Context& context, int session) {
     auto file = memory_file("mydocker-monitor-plan", encode(*plan));
     if (!file) return fail(file);
 
+    if (auto marked = set_start_mark(context.baton->fd(), StartMark::starting); !marked) return marked;
     std::vector<int> fds{file->get(), context.baton->fd()};
     if (entry->directory) fds.push_back(entry->directory.get());
     for (const UniqueFd& fd : entry->joins)
@@ -184,7 +187,7 @@ Status await(Context& context, MessageKind expected, std::string& payload) {
     auto signal = interrupted(context);
     if (!signal) return give_up(context, signal.error());
     if (*signal != 0) {
-        const Error error{Code::cancelled, 0, signal_name(*signal) + " before the command was executed"};
+        const Error error{Code::cancelled, 0, signals::name_of(*signal) + " before the command was executed"};
         if (context.failure != nullptr) *context.failure = {error, 128 + *signal};
         context.running->ahead->kill(); // What it waits for may never come.
         return give_up(context, error);

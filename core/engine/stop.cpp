@@ -1,11 +1,11 @@
 // stop, kill, wait: signals to exactly the process meant, and waiting for events.
 #include "base/process.hpp"
+#include "base/signals.hpp"
 #include "base/sys.hpp"
 #include "engine/exits.hpp"
 #include "engine/finish.hpp"
 #include "engine/lifecycle.hpp"
 #include "engine/restart.hpp"
-#include "engine/signals.hpp"
 #include "engine/start_process.hpp"
 
 #include <array>
@@ -55,7 +55,7 @@ namespace {
 
 // An image may name a signal that there is not: as docker, the usual one then.
 int own_stop_signal(const ContainerRecord& record) {
-    return parse_signal(record.stop_signal).value_or(SIGTERM);
+    return signals::parse(record.stop_signal).value_or(SIGTERM);
 }
 
 Status stop_process(Engine& engine, const ContainerRecord& record, const StopRequest& request) {
@@ -63,7 +63,7 @@ Status stop_process(Engine& engine, const ContainerRecord& record, const StopReq
     auto pidfd = process::open_pidfd(record.process);
     if (!pidfd && pidfd.error().code != Code::not_found) return fail(pidfd);
     if (!pidfd) return await_rest(engine, id, kSettleLimit);
-    auto signal = request.signal.empty() ? own_stop_signal(record) : parse_signal(request.signal);
+    auto signal = request.signal.empty() ? own_stop_signal(record) : signals::parse(request.signal);
     if (!signal) return fail(signal);
     auto gone = was_let_go(engine, id);
     if (!gone) return fail(gone);
@@ -73,7 +73,7 @@ Status stop_process(Engine& engine, const ContainerRecord& record, const StopReq
     }
     const auto timeout = request.timeout.value_or(std::chrono::seconds(record.stop_timeout_s));
     if (auto sent = sys::pidfd_send_signal(pidfd->get(), *signal); !sent && sent.error().sys_errno != ESRCH)
-        return fail(sent, "send " + signal_name(*signal));
+        return fail(sent, "send " + signals::name_of(*signal));
     engine.note(record, "kill", {{"signal", std::to_string(*signal)}});
     // The signal is the first thing that it meets.
     if (auto resumed = resume(engine, record); !resumed) return resumed;
@@ -145,9 +145,7 @@ Status kill(Engine& engine, const ContainerId& id, int signal) {
         if (auto killed = kill_everything(engine, record, pidfd->get()); !killed) return killed;
         return await_rest(engine, id, kSettleLimit);
     }
-    auto gone = was_let_go(engine, id);
-    if (!gone) return fail(gone);
-    if (!*gone) return fail(Code::conflict, "container '" + record.name.str() + "' is still being started");
+    if (auto ready = check_let_go(engine, record); !ready) return ready;
     auto sent = sys::pidfd_send_signal(pidfd->get(), signal);
     if (!sent && sent.error().sys_errno == ESRCH)
         return fail(Code::conflict, "container '" + record.name.str() + "' is not running");
@@ -168,9 +166,11 @@ Status await_end_of_run(Engine& engine, const ContainerRecord& record) {
     }
 }
 
-// The container when it runs again, or will not. Only its restarter knows when it is due.
+// The container when it runs again, or will not, or has done so by now: a run may be shorter than a look. Its
+// baton goes from hand to hand until then, so there is no event but that its owners died.
 Result<Loaded> await_next_run(Engine& engine, Loaded container) {
-    while (container.record.is_restarting()) {
+    const std::int64_t count = container.record.restart.count;
+    while (container.record.is_restarting() && container.record.restart.count == count) {
         if (auto settled = await_rest(engine, container.record.id, 100ms); !settled) return fail(settled);
         auto now = engine.load(container.record.id);
         if (!now) return fail(now);

@@ -1,12 +1,13 @@
 #include "image/config_change.hpp"
 
+#include "base/signals.hpp"
 #include "image/config_words.hpp"
 #include "image/entry_path.hpp"
+#include "image/health_change.hpp"
 #include "image/tar_header.hpp"
 
 #include <algorithm>
 #include <cctype>
-#include <optional>
 
 namespace mydocker::image {
 
@@ -175,7 +176,15 @@ Status change_workdir(ConfigEdit& edit, std::string_view text) {
 Status change_stop_signal(ConfigEdit& edit, std::string_view text) {
     auto signal = expand_word(text, edit.config.env);
     if (!signal) return fail(signal);
+    if (auto number = signals::parse(*signal); !number) return fail(number);
     edit.config.stop_signal = std::move(*signal);
+    return {};
+}
+
+Status change_health(ConfigEdit& edit, std::string_view text) {
+    auto check = parse_health_change(text);
+    if (!check) return fail(check);
+    edit.config.healthcheck = std::move(*check);
     return {};
 }
 
@@ -192,11 +201,17 @@ struct Instruction {
     Status (*apply)(ConfigEdit&, std::string_view) = nullptr;
 };
 constexpr Instruction kInstructions[] = {
-    {"CMD", change_cmd},         {"ENTRYPOINT", change_entrypoint},
-    {"ENV", change_env},         {"EXPOSE", change_expose},
-    {"LABEL", change_label},     {"ONBUILD", change_on_build},
-    {"USER", change_user},       {"VOLUME", change_volume},
-    {"WORKDIR", change_workdir}, {"STOPSIGNAL", change_stop_signal},
+    {"CMD", change_cmd},
+    {"ENTRYPOINT", change_entrypoint},
+    {"ENV", change_env},
+    {"EXPOSE", change_expose},
+    {"LABEL", change_label},
+    {"ONBUILD", change_on_build},
+    {"USER", change_user},
+    {"VOLUME", change_volume},
+    {"WORKDIR", change_workdir},
+    {"STOPSIGNAL", change_stop_signal},
+    {"HEALTHCHECK", change_health},
 };
 
 } // namespace

@@ -19,10 +19,9 @@ struct ConfigEdit {
     bool cmd_given = false;            // by a change: a later ENTRYPOINT leaves it
 };
 
-// CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, USER, VOLUME, WORKDIR, STOPSIGNAL, in any case (HEALTHCHECK
-// is the engine's: engine/health_change.hpp); exec form (a JSON list) or shell form; quotes, backslashes, and
-// $NAME, ${NAME}, ${NAME:-word}, ${NAME:+word} from the configuration's own environment. Errors: invalid,
-// naming the instruction.
+// CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, USER, VOLUME, WORKDIR, STOPSIGNAL, HEALTHCHECK, in any case;
+// exec form (a JSON list) or shell form; quotes, backslashes, and $NAME, ${NAME}, ${NAME:-word},
+// ${NAME:+word} from the configuration's own environment. Errors: invalid, naming the instruction.
 [[nodiscard]] Status apply_change(ConfigEdit& edit, std::string_view instruction);
 
 } // namespace mydocker::image

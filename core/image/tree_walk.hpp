@@ -5,7 +5,6 @@
 #include "mydocker/result.hpp"
 #include "mydocker/support/files.hpp"
 
-#include <cstdint>
 #include <functional>
 #include <string>
 #include <sys/stat.h>

@@ -3,7 +3,6 @@
 #include "base/sys.hpp"
 #include "image/entry_path.hpp"
 
-#include <cerrno>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <utility>

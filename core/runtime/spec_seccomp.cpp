@@ -4,7 +4,6 @@
 #include <array>
 #include <cerrno>
 #include <linux/seccomp.h>
-#include <span>
 #include <string_view>
 #include <utility>
 

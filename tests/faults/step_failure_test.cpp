@@ -65,7 +65,7 @@ const std::vector<StepFailure> kCommandLine{
     {"PidsLimit", Victim::command_line, "write\\('.*/pids\\.max'\\)", EINVAL, "cgroup v[12]: .*pids.*"},
     {"MonitorsSink", Victim::command_line, "memfd_create\\('mydocker-monitor-sink'", ENOMEM, ""},
     {"MonitorsPlan", Victim::command_line, "memfd_create\\('mydocker-monitor-plan'", ENOMEM, ""},
-    {"SendThePlan", Victim::command_line, "sendmsg\\(", ENOBUFS, "send mydocker-monitor its plan.*"},
+    {"SendThePlan", Victim::command_line, "sendmsg\\(", EMSGSIZE, "send mydocker-monitor its plan.*"},
     {"Session", Victim::command_line, "socketpair\\(", EMFILE, "session with the monitor.*"},
     {"Monitor", Victim::command_line, "clone3\\(", EAGAIN, "mydocker-monitor.*"},
     {"MonitorsProgram", Victim::command_line, "execveat\\('.*/mydocker-monitor'\\)", EACCES,
@@ -74,7 +74,7 @@ const std::vector<StepFailure> kCommandLine{
     {"SpawnedWord", Victim::command_line, "recvmsg\\(", ENOMEM, "hear from mydocker-monitor.*"},
     {"RunningRecord", Victim::command_line, "openat\\('.*/records/.pending'\\)", EIO, "state json-file: .*",
      125, 1},
-    {"Go", Victim::command_line, "sendmsg\\(", ENOBUFS, "tell mydocker-monitor to go on.*", 125, 1},
+    {"Go", Victim::command_line, "sendmsg\\(", EMSGSIZE, "tell mydocker-monitor to go on.*", 125, 1},
     {"Started", Victim::command_line, "recvmsg\\(", ENOMEM, "hear from mydocker-monitor.*", 125, 1},
 };
 
@@ -92,12 +92,12 @@ const std::vector<StepFailure> kMonitor{
     {"RootMount", Victim::monitor, "fsmount\\(", ENOMEM, "overlay.*"},
     {"RootMountOption", Victim::monitor, "fsconfig\\(.*'upperdir'\\)", EINVAL, "upperdir.*"},
     {"BindMount", Victim::monitor, "open_tree\\('.*/etc/hosts'\\)", EACCES, "/etc/hosts.*"},
-    {"Spawned", Victim::monitor, "sendmsg\\(", ENOBUFS, "tell the command line of the process.*"},
+    {"Spawned", Victim::monitor, "sendmsg\\(", EMSGSIZE, "tell the command line of the process.*"},
     {"Mounts", Victim::monitor, "sendmsg\\(", ENOBUFS, "mounts.*", 125, 1},
     {"ReceiveThePlan", Victim::monitor, "recvmsg\\(", ENOMEM, ""},
     {"FromInit", Victim::monitor, "recvmsg\\(", ENOMEM, "hear from mydocker-init.*", 125, 1},
     {"Identity", Victim::monitor, "openat\\('/proc/[0-9]+/stat'\\)", EMFILE, "/stat.*"},
-    {"GoMark", Victim::monitor, "openat\\('.*/go'\\)", ENOSPC, "/go'.*"},
+    {"GoMark", Victim::monitor, "pwrite64\\('.*/lock'\\)", EIO, "note that the command was let run.*"},
 };
 
 const std::vector<StepFailure> kInit{

@@ -278,10 +278,7 @@ TEST_F(Attach, DoesNotStopTheContainerWhenItsReaderDoesNotRead) {
           {"sh", "-c",
            "read a; dd if=/dev/zero bs=1000000 count=4 2>/dev/null; echo; echo end; "
            "while :; do echo tick; sleep 0.1; done"});
-    std::string line = "echo go | ";
-    for (const std::string& word : command({"attach", "slow"}))
-        line += "'" + word + "' ";
-    SlowReader reader(line + "2>&1");
+    SlowReader reader("echo go | " + line({"attach", "slow"}) + "2>&1");
 
     EXPECT_TRUE(eventually(
         [&] { return mydocker({"logs", "--tail", "50", "slow"}).out.find("end\n") != std::string::npos; },

@@ -229,15 +229,7 @@ const std::vector<BadCommand> kCommands{
 INSTANTIATE_TEST_SUITE_P(BadInput, ContainerCommand, ::testing::ValuesIn(kCommands),
                          [](const auto& each) { return each.param.name; });
 
-class Surroundings : public EngineTest {
-  protected:
-    [[nodiscard]] std::string line(const std::vector<std::string>& words) const {
-        std::string text;
-        for (const std::string& word : command(words))
-            text += "'" + word + "' ";
-        return text;
-    }
-};
+class Surroundings : public EngineTest {};
 
 TEST_F(Surroundings, UserUnknown) {
     const Outcome outcome = mydocker({"run", "--rm", "-u", "nobody-here", "busybox", "true"});

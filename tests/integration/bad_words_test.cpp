@@ -100,12 +100,6 @@ class Wording : public EngineTest {
             expect_complaint(outcome, row.code, row.pattern);
         }
     }
-    [[nodiscard]] std::string shell_words(const std::vector<std::string>& words) const {
-        std::string text;
-        for (const std::string& word : command(words))
-            text += "'" + word + "' ";
-        return text;
-    }
 };
 
 // A2: without a verb there is nothing to do.
@@ -244,7 +238,7 @@ TEST_F(Wording, AHundredThousandVariablesAreGivenToTheCommand) {
 
 TEST_F(Wording, AnEmptyNameOfTheProgramIsNoMatter) {
     const auto nameless = [&](const std::vector<std::string>& words) {
-        return test::run({"bash", "-c", "exec -a '' " + shell_words(words)});
+        return test::run({"bash", "-c", "exec -a '' " + line(words)});
     };
 
     expect_complaint(nameless({"ps", "--naem"}), 125, "^mydocker: ps: unknown flag --naem");

@@ -297,14 +297,22 @@ TEST_F(Exec, RefusesAContainerThatIsPaused) {
 
 // Until then its mounts are the host's.
 TEST_F(Exec, RefusesAContainerThatIsNotYetInItsRoot) {
-    const std::string mark = run_root() + "/" + id() + "/go";
-    ASSERT_TRUE(std::filesystem::remove(mark));
+    ignore("/content/cache");
+    const std::string mark = run_root() + "/" + id() + "/lock"; // core/engine/start_mark.hpp
+    ASSERT_EQ(content_of(mark), "g");
+    write_text(mark, "s");
+    const TempDir directory;
+    write_text(directory / "file", "x");
+    const std::string said = "container 'box' is still being started\n";
 
-    const Outcome outcome = mydocker({"exec", "box", "true"});
-
-    EXPECT_EQ(outcome.exit_code, 125);
-    EXPECT_TRUE(outcome.err.contains("is only being started")) << outcome.err;
-    std::ofstream(mark).flush();
+    // Whoever looked into its root now would be in the host's.
+    EXPECT_EQ(mydocker({"exec", "box", "true"}).err, "mydocker: exec: " + said);
+    EXPECT_EQ(mydocker({"cp", directory / "file", "box:/file"}).err, "mydocker: cp: " + said);
+    EXPECT_EQ(mydocker({"cp", "box:/etc/passwd", directory / "out"}).err, "mydocker: cp: " + said);
+    EXPECT_EQ(mydocker({"export", "-o", directory / "out", "box"}).err, "mydocker: export: " + said);
+    EXPECT_EQ(mydocker({"commit", "box", "never"}).err, "mydocker: commit: " + said);
+    EXPECT_FALSE(std::filesystem::exists("/file"));
+    write_text(mark, "g");
 }
 
 TEST_F(Exec, RunsNothingOnTheHostWhenThePidIsAnothersNow) {

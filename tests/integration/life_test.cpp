@@ -184,16 +184,10 @@ TEST_F(Life, ATakenNameIsRefusedNamingItsHolder) {
 }
 
 TEST_F(Life, AHundredComeAndGo) {
-    std::string run_line;
-    for (const std::string& word : command({"run", "-d", "busybox", "sleep", "1000"}))
-        run_line += "'" + word + "' ";
-    std::string rm_line;
-    for (const std::string& word : command({"rm", "-f"}))
-        rm_line += "'" + word + "' ";
-
-    const Outcome outcome = test::run({"bash", "-c",
-                                       "for i in $(seq 100); do id=$(" + run_line + ") && " + rm_line +
-                                           "$id >/dev/null || echo failed; done"});
+    const Outcome outcome =
+        test::run({"bash", "-c",
+                   "for i in $(seq 100); do id=$(" + line({"run", "-d", "busybox", "sleep", "1000"}) +
+                       ") && " + line({"rm", "-f"}) + "$id >/dev/null || echo failed; done"});
 
     EXPECT_EQ(outcome.out, "");
     EXPECT_EQ(outcome.err, "");
@@ -216,7 +210,7 @@ TEST_F(Life, EndsWithoutHelpWhereverTheRootsAreNamed) {
 }
 
 // Between the record's naming the process and its being let go, that process is ours: the monitor's mark
-// tells. Without the mark a running container looks as if it were there.
+// tells. With the mark of before a running container looks as if it were there.
 class BeingBorn : public EngineTest {
   protected:
     void SetUp() override {
@@ -225,7 +219,7 @@ class BeingBorn : public EngineTest {
         remove_at_end("young");
         const Outcome run = mydocker({"run", "-d", "--name", "young", "busybox", "sleep", "1000"});
         ASSERT_EQ(run.exit_code, 0) << run.err;
-        ASSERT_EQ(::unlink((run_root() + "/" + run.out.substr(0, 64) + "/go").c_str()), 0);
+        write_text(run_root() + "/" + run.out.substr(0, 64) + "/lock", "s"); // core/engine/start_mark.hpp
     }
 };
 
@@ -251,6 +245,34 @@ TEST_F(BeingBorn, IsStoppedAtOnce) {
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5)); // Not the ten of `stop`.
     EXPECT_EQ(mydocker({"ps", "-q"}).out, "");
 }
+
+// A cleaner of temporary files, or an operator, deletes what stands for the running container.
+class LostDirectory : public EngineTest, public ::testing::WithParamInterface<std::vector<std::string>> {};
+
+TEST_P(LostDirectory, CostsTheContainerNothingButItsOwner) {
+    remove_at_end("lost");
+    const Outcome run = mydocker(
+        {"run", "-d", "--name", "lost", "busybox", "sh", "-c", "echo kept > /kept; exec sleep 1000"});
+    ASSERT_EQ(run.exit_code, 0) << run.err;
+    const std::string directory = run_root() + "/" + run.out.substr(0, 64);
+    ASSERT_TRUE(eventually([&] { return mydocker({"exec", "lost", "cat", "/kept"}).out == "kept\n"; }));
+    std::filesystem::remove_all(directory);
+
+    // Looking at it, twice, does it no harm; neither does the end of the run, whoever sees to it.
+    EXPECT_NE(mydocker({"ps"}).out.find("Up "), std::string::npos);
+    EXPECT_NE(mydocker({"ps"}).out.find("Up "), std::string::npos);
+    ASSERT_EQ(mydocker(GetParam()).exit_code, 0);
+    ASSERT_TRUE(eventually([&] { return mydocker({"ps", "-q"}).out.empty(); }));
+
+    EXPECT_EQ(mydocker({"cp", "lost:/kept", "-"}).exit_code, 0);
+    EXPECT_EQ(mydocker({"start", "lost"}).exit_code, 0);
+    EXPECT_TRUE(eventually([&] { return mydocker({"exec", "lost", "cat", "/kept"}).out == "kept\n"; }));
+}
+
+INSTANTIATE_TEST_SUITE_P(Ends, LostDirectory,
+                         ::testing::Values(std::vector<std::string>{"stop", "-t", "0", "lost"},
+                                           std::vector<std::string>{"kill", "lost"}),
+                         [](const auto& each) { return each.param.front(); });
 
 } // namespace
 } // namespace mydocker::test

@@ -29,13 +29,6 @@ class LogProgram : public EngineTest {
         return id;
     }
 
-    std::string in_shell(const std::vector<std::string>& words) {
-        std::string line;
-        for (const std::string& word : command(words))
-            line += "'" + word + "' ";
-        return line;
-    }
-
     [[nodiscard]] std::string log_of(const std::string& id) {
         return root() + "/containers/" + id + "/logs/container.log";
     }
@@ -50,8 +43,7 @@ TEST_F(LogProgram, EveryLineOfManyIsThereOnceAndInOrder) {
     const std::string count = std::to_string(repeats(1'000'000));
     const std::string id = ended("seq 1 " + count, kUnlimited);
 
-    const Outcome same =
-        test::run({"bash", "-c", in_shell({"logs", id}) + " | cmp - <(seq 1 " + count + ")"});
+    const Outcome same = test::run({"bash", "-c", line({"logs", id}) + " | cmp - <(seq 1 " + count + ")"});
 
     EXPECT_EQ(same.exit_code, 0) << same.out << same.err;
 }
@@ -61,9 +53,9 @@ TEST_F(LogProgram, ALineOf64MiBArrivesWhole) {
     const std::string id =
         ended("head -c " + bytes + " /dev/zero | tr '\\0' x; echo; echo after", kUnlimited);
 
-    const Outcome same = test::run({"bash", "-c",
-                                    in_shell({"logs", id}) + " | cmp - <(head -c " + bytes +
-                                        " /dev/zero | tr '\\0' x; echo; echo after)"});
+    const Outcome same = test::run(
+        {"bash", "-c",
+         line({"logs", id}) + " | cmp - <(head -c " + bytes + " /dev/zero | tr '\\0' x; echo; echo after)"});
 
     EXPECT_EQ(same.exit_code, 0) << same.out << same.err;
 }
@@ -94,11 +86,11 @@ TEST_F(LogProgram, EightReadersSeeAllWhileItRotatesEvery4KiB) {
     const std::string id = made.out.substr(0, 64);
     remove_at_end(id);
 
-    const Outcome same = test::run({"bash", "-c",
-                                    "for i in 1 2 3 4 5 6 7 8; do " + in_shell({"logs", "-f", id}) + " > " +
-                                        (shared_ / "out.$i") + " & done; touch " + (shared_ / "go") +
-                                        "; wait; for i in 1 2 3 4 5 6 7 8; do cmp " + (shared_ / "out.$i") +
-                                        " <(seq 1 " + count + ") || echo reader $i; done"});
+    const Outcome same =
+        test::run({"bash", "-c",
+                   "for i in 1 2 3 4 5 6 7 8; do " + line({"logs", "-f", id}) + " > " + (shared_ / "out.$i") +
+                       " & done; touch " + (shared_ / "go") + "; wait; for i in 1 2 3 4 5 6 7 8; do cmp " +
+                       (shared_ / "out.$i") + " <(seq 1 " + count + ") || echo reader $i; done"});
 
     EXPECT_EQ(same.out + same.err, "");
     const auto files = std::distance(fs::directory_iterator(fs::path(log_of(id)).parent_path()), {});

@@ -23,12 +23,6 @@ class LogsOf : public EngineTest {
         remove_at_end(made.out.substr(0, 64));
     }
     void let_go_on() { std::ofstream(shared_ / "go") << "\n"; }
-    std::string shell_line(const std::vector<std::string>& words) {
-        std::string line;
-        for (const std::string& word : command(words))
-            line += "'" + word + "' ";
-        return line;
-    }
 
     TempDir shared_;
 };
@@ -85,9 +79,9 @@ TEST_F(LogsOf, CtrlCEndsFollowingQuietly) {
 TEST_F(LogsOf, AReaderThatGoesEndsFollowing) {
     run_detached({"--name", "talker"}, "echo one; sleep 1000");
 
-    const Outcome outcome = test::run(
-        {"bash", "-c",
-         "timeout 20 " + shell_line({"logs", "-f", "talker"}) + " | head -n 1; echo ${PIPESTATUS[0]}"});
+    const Outcome outcome =
+        test::run({"bash", "-c",
+                   "timeout 20 " + line({"logs", "-f", "talker"}) + " | head -n 1; echo ${PIPESTATUS[0]}"});
 
     EXPECT_EQ(outcome.out.substr(0, 4), "one\n");
     EXPECT_NE(outcome.out, "one\n124\n") << "it had to be killed";
@@ -108,12 +102,11 @@ TEST_F(LogsOf, FollowedAcrossRotationsNothingIsLost) {
     const std::string id = made.out.substr(0, 64);
     remove_at_end(id);
 
-    const Outcome outcome =
-        test::run({"bash", "-c",
-                   shell_line({"logs", "-f", id}) + "> " + (shared_ / "out") + " 2> " + (shared_ / "err") +
-                       " & touch " + (shared_ / "go") + "; wait $!; cmp " + (shared_ / "out") +
-                       " <(seq 1 20000) && cmp " + (shared_ / "err") + " <(seq 1 20000) && ls " + root() +
-                       "/containers/" + id + "/logs | wc -l"});
+    const Outcome outcome = test::run(
+        {"bash", "-c",
+         line({"logs", "-f", id}) + "> " + (shared_ / "out") + " 2> " + (shared_ / "err") + " & touch " +
+             (shared_ / "go") + "; wait $!; cmp " + (shared_ / "out") + " <(seq 1 20000) && cmp " +
+             (shared_ / "err") + " <(seq 1 20000) && ls " + root() + "/containers/" + id + "/logs | wc -l"});
 
     EXPECT_EQ(outcome.exit_code, 0) << outcome.out << outcome.err;
     EXPECT_GT(std::stoi(outcome.out), 3) << "it did not rotate";
@@ -125,7 +118,7 @@ TEST_F(LogsOf, StreamsKeepTheirOrderWhereBothAreOne) {
                  "for i in 1 3 5; do echo $i; sleep 0.02; echo $((i+1)) >&2; sleep 0.02; done");
     ASSERT_EQ(mydocker({"wait", "talker"}).exit_code, 0);
 
-    EXPECT_EQ(test::run({"bash", "-c", shell_line({"logs", "talker"}) + " 2>&1"}).out, "1\n2\n3\n4\n5\n6\n");
+    EXPECT_EQ(test::run({"bash", "-c", line({"logs", "talker"}) + " 2>&1"}).out, "1\n2\n3\n4\n5\n6\n");
 }
 
 TEST_F(LogsOf, RangesAndDetailsOfADeadContainer) {

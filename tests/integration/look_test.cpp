@@ -187,12 +187,8 @@ TEST_F(Look, PsShowsWhatALabelWouldDoToATerminal) {
 }
 
 TEST_F(Look, WhatCannotBeWrittenIsAFailure) {
-    std::string line;
-    for (const std::string& word : command({"images"}))
-        line += "'" + word + "' ";
-
-    const Outcome full = test::run({"sh", "-c", line + "> /dev/full"});
-    const Outcome unread = test::run({"sh", "-c", line + "| true"});
+    const Outcome full = test::run({"sh", "-c", line({"images"}) + "> /dev/full"});
+    const Outcome unread = test::run({"sh", "-c", line({"images"}) + "| true"});
 
     EXPECT_EQ(full.exit_code, 1);
     EXPECT_EQ(full.err, "mydocker: not all could be written to standard output\n");

@@ -130,6 +130,20 @@ TEST_F(Run, FeedsStandardInputWithI) {
     EXPECT_TRUE(outcome.out == input) << outcome.out.size() << " bytes of " << input.size();
 }
 
+// What a container does not read waits with its writer, not in the monitor.
+TEST_F(Run, HoldsBackInputThatNobodyReads) {
+    remove_at_end("deaf");
+    const Outcome outcome =
+        test::run({"bash", "-c",
+                   "yes | " + line({"run", "-i", "--name", "deaf", "busybox", "sleep", "1000"}) +
+                       " & sleep 2; ps -o rss= -p $(pgrep -f \"mydocker-monitor $(" + line({"ps", "-q"}) +
+                       ")\"); " + line({"kill", "deaf"}) + " > /dev/null; wait"});
+
+    const int kibibytes = std::stoi(outcome.out);
+    EXPECT_GT(kibibytes, 0) << outcome.out << outcome.err;
+    EXPECT_LT(kibibytes, 20'000) << "two seconds of yes are gigabytes";
+}
+
 TEST_F(Run, ClosesStandardInputWithoutI) {
     const Outcome outcome =
         mydocker({"run", "--rm", "busybox", "sh", "-c", "cat; echo end"}, "not for the container");
@@ -315,14 +329,13 @@ TEST_F(Run, LeavesTheHostsMountsAlone) {
 }
 
 TEST_F(Run, LeavesTheHostsMountsAloneWhereTheRootIsShared) {
-    std::string line = "mount --make-rshared / && cat /proc/self/mountinfo > /tmp/before.$$ && ";
-    for (const std::string& word : command(
-             {"run", "--rm", "busybox", "sh", "-c", "echo in; ls /proc/self/status /dev/null >/dev/null"}))
-        line += "'" + word + "' ";
-    line += " && cat /proc/self/mountinfo | diff - /tmp/before.$$ && test -c /dev/null && test -r "
-            "/proc/self/status && echo same; rm -f /tmp/before.$$";
+    const std::string script =
+        "mount --make-rshared / && cat /proc/self/mountinfo > /tmp/before.$$ && " +
+        line({"run", "--rm", "busybox", "sh", "-c", "echo in; ls /proc/self/status /dev/null >/dev/null"}) +
+        "&& cat /proc/self/mountinfo | diff - /tmp/before.$$ && test -c /dev/null && test -r "
+        "/proc/self/status && echo same; rm -f /tmp/before.$$";
 
-    const Outcome outcome = test::run({"unshare", "-m", "--propagation", "unchanged", "sh", "-c", line});
+    const Outcome outcome = test::run({"unshare", "-m", "--propagation", "unchanged", "sh", "-c", script});
 
     EXPECT_EQ(outcome.out, "in\nsame\n") << outcome.err;
 }

@@ -286,10 +286,7 @@ TEST_F(StateTable, AReadOnlyStoreIsReadAndRefusesChanges) {
     const std::string remount =
         "mount --bind " + root() + " " + root() + " && mount -o remount,ro,bind " + root();
     const auto on_read_only = [&](const std::vector<std::string>& words) {
-        std::string line = remount + " &&";
-        for (const std::string& word : command(words))
-            line += " '" + word + "'";
-        return test::run({"unshare", "-m", "sh", "-c", line});
+        return test::run({"unshare", "-m", "sh", "-c", remount + " && " + line(words)});
     };
 
     const Outcome ps = on_read_only({"ps", "-a"});

@@ -122,12 +122,12 @@ TEST_F(Volumes, AFileDoesNotGoOntoADirectory) {
 
 TEST_F(Volumes, ReadOnlyIsSoForMountsBelowToo) {
     const TempDir host;
-    std::string line = "mkdir " + host.path() + "/sub && mount -t tmpfs t " + host.path() + "/sub && ";
-    for (const std::string& word : command({"run", "--rm", "-v", host.path() + ":/v:ro", "busybox", "sh",
-                                            "-c", "touch /v/a; touch /v/sub/b; ls /v"}))
-        line += "'" + word + "' ";
+    const std::string script = "mkdir " + host.path() + "/sub && mount -t tmpfs t " + host.path() +
+                               "/sub && " +
+                               line({"run", "--rm", "-v", host.path() + ":/v:ro", "busybox", "sh", "-c",
+                                     "touch /v/a; touch /v/sub/b; ls /v"});
 
-    const Outcome outcome = test::run({"unshare", "-m", "sh", "-c", line});
+    const Outcome outcome = test::run({"unshare", "-m", "sh", "-c", script});
 
     EXPECT_EQ(outcome.out, "sub\n");
     EXPECT_NE(outcome.err.find("/v/a: Read-only file system"), std::string::npos) << outcome.err;
@@ -153,33 +153,27 @@ TEST_F(Volumes, TwentyAtOnceInTheOrderOfTheirTargets) {
 
 TEST_F(Volumes, MountsOfTheHostPassOnlyWhereAskedFor) {
     const TempDir host;
-    const std::string words = [&] {
-        std::string text;
-        for (const std::string& word : command({"run", "--rm", "-i", "-v", host.path() + ":/private", "-v",
-                                                host.path() + ":/slave:rslave", "busybox", "sh", "-c",
-                                                "echo ready; read x; ls /private/sub; ls /slave/sub"}))
-            text += "'" + word + "' ";
-        return text;
-    }();
-    const std::string line =
+    const std::string words =
+        line({"run", "--rm", "-i", "-v", host.path() + ":/private", "-v", host.path() + ":/slave:rslave",
+              "busybox", "sh", "-c", "echo ready; read x; ls /private/sub; ls /slave/sub"});
+    const std::string script =
         "cd " + host.path() + "; mount -t tmpfs t . && mount --make-shared . && cd . && cd " + host.path() +
         " && mkdir sub && mkfifo go out && { cat go | " + words +
         "> out & } && exec 3>go && { read ready; mount -t tmpfs t sub; touch sub/seen; echo >&3; "
         "exec 3>&-; cat; } < out; wait";
 
-    const Outcome outcome = test::run({"unshare", "-m", "bash", "-c", line});
+    const Outcome outcome = test::run({"unshare", "-m", "bash", "-c", script});
 
     EXPECT_EQ(outcome.out, "seen\n") << outcome.err;
 }
 
 TEST_F(Volumes, PropagationFromAPrivateMountIsRefused) {
     const TempDir host;
-    std::string line = "mount -t tmpfs t " + host.path() + " && mount --make-private " + host.path() + " && ";
-    for (const std::string& word :
-         command({"run", "--rm", "-v", host.path() + ":/v:rshared", "busybox", "true"}))
-        line += "'" + word + "' ";
+    const std::string script = "mount -t tmpfs t " + host.path() + " && mount --make-private " + host.path() +
+                               " && " +
+                               line({"run", "--rm", "-v", host.path() + ":/v:rshared", "busybox", "true"});
 
-    const Outcome outcome = test::run({"unshare", "-m", "sh", "-c", line});
+    const Outcome outcome = test::run({"unshare", "-m", "sh", "-c", script});
 
     EXPECT_EQ(outcome.exit_code, 125);
     EXPECT_NE(outcome.err.find("does not lie on a shared mount"), std::string::npos) << outcome.err;

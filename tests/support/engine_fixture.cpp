@@ -50,6 +50,13 @@ std::vector<std::string> EngineTest::command(const std::vector<std::string>& wor
     return all;
 }
 
+std::string EngineTest::line(const std::vector<std::string>& words) const {
+    std::string text;
+    for (const std::string& word : command(words))
+        text += "'" + word + "' ";
+    return text;
+}
+
 void EngineTest::SetUpTestSuite() {
     if (missing(Need::root)) return;
     const UniqueFd machine = lock_machine();

@@ -31,6 +31,8 @@ class EngineTest : public ::testing::Test {
                                         const std::vector<std::string>& words);
     // The whole command line, for those who start it in their own way.
     [[nodiscard]] std::vector<std::string> command(const std::vector<std::string>& words) const;
+    // The same in a shell's words, with a blank at the end. No word may have a quote in it.
+    [[nodiscard]] std::string line(const std::vector<std::string>& words) const;
 
     // Removes a container at the end of the test, whatever happens.
     void remove_at_end(const std::string& name) { to_remove_.push_back(name); }

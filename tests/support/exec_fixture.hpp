@@ -32,14 +32,6 @@ class Exec : public EngineTest {
     [[nodiscard]] std::string pid() { return member(mydocker({"inspect", "box"}).out, "Pid"); }
     [[nodiscard]] std::string id() { return member(mydocker({"inspect", "box"}).out, "Id"); }
 
-    // In a shell's words, for what a shell starts.
-    [[nodiscard]] std::string line(const std::vector<std::string>& words) const {
-        std::string text;
-        for (const std::string& word : command(words))
-            text += "'" + word + "' ";
-        return text;
-    }
-
     [[nodiscard]] Outcome in_box(const std::string& script) {
         return mydocker({"exec", "box", "sh", "-c", script});
     }

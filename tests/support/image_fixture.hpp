@@ -55,13 +55,6 @@ class ImageTest : public EngineTest {
     std::string root_of(const std::string& name) {
         return "/proc/" + member(mydocker({"inspect", name}).out, "Pid") + "/root";
     }
-    // The command line, quoted for a shell.
-    [[nodiscard]] std::string line(const std::vector<std::string>& words) const {
-        std::string text;
-        for (const std::string& word : command(words))
-            text += "'" + word + "' ";
-        return text;
-    }
 
   private:
     std::vector<std::string> containers_;

@@ -1,7 +1,6 @@
 // What `commit` makes of a container's record and spec; and the directories above a difference.
 #include "engine/commit_config.hpp"
 #include "engine/contents.hpp"
-#include "engine/health_change.hpp"
 #include "engine/health_record.hpp"
 
 #include <gtest/gtest.h>
@@ -94,39 +93,6 @@ TEST(CommitConfig, KeepsTheHealthCheckThatWasGiven) {
     input.record.health.reset();
     EXPECT_EQ(config_of(input).healthcheck, R"({"Test":["NONE"]})") << "by --no-healthcheck";
 }
-
-struct HealthChange {
-    const char* text;
-    const char* json; // or the beginning of the message
-};
-
-class HealthChanges : public ::testing::TestWithParam<HealthChange> {};
-
-TEST_P(HealthChanges, AreReadAsADockerfileHasThem) {
-    const auto parsed = parse_health_change(GetParam().text);
-    const std::string wanted = GetParam().json;
-
-    if (!parsed)
-        EXPECT_NE(parsed.error().text.find(wanted), std::string::npos) << parsed.error().text;
-    else if (!*parsed)
-        EXPECT_EQ(wanted, "");
-    else
-        EXPECT_EQ(**parsed, wanted);
-}
-
-INSTANTIATE_TEST_SUITE_P(
-    All, HealthChanges,
-    ::testing::Values(HealthChange{"CMD x", ""}, HealthChange{"HEALTHCHECK NONE", R"({"Test":["NONE"]})"},
-                      HealthChange{"healthcheck cmd  a b ", R"({"Test":["CMD-SHELL","a b"]})"},
-                      HealthChange{R"(HEALTHCHECK --interval=5s --retries=2 CMD ["a", "b c"])",
-                                   R"({"Interval":5000000000,"Retries":2,"Test":["CMD","a","b c"]})"},
-                      HealthChange{"HEALTHCHECK", "neither NONE nor CMD"},
-                      HealthChange{"HEALTHCHECK CMD", "neither NONE nor"},
-                      HealthChange{"HEALTHCHECK CMD []", "the command is empty"},
-                      HealthChange{"HEALTHCHECK --interval CMD x", "'--interval' needs a value"},
-                      HealthChange{"HEALTHCHECK --interval=x CMD x", "--interval: 'x' is no duration"},
-                      HealthChange{"HEALTHCHECK --retries=-1 CMD x", "--retries: '-1' is no number"},
-                      HealthChange{"HEALTHCHECK --rate=1s CMD x", "'--rate' is none of"}));
 
 TEST(Differences, BringTheDirectoriesAbove) {
     using enum ChangeKind;

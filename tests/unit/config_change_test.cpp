@@ -119,5 +119,37 @@ TEST(DeriveConfig, OfADamagedBaseIsAnError) {
         EXPECT_FALSE(derive_config(bad, derivation(), Digest())) << bad;
 }
 
+struct HealthChange {
+    const char* text;
+    const char* json; // or the beginning of the message
+};
+
+class HealthChanges : public ::testing::TestWithParam<HealthChange> {};
+
+TEST_P(HealthChanges, AreReadAsADockerfileHasThem) {
+    ConfigEdit edit;
+    const auto applied = apply_change(edit, GetParam().text);
+    const std::string wanted = GetParam().json;
+
+    if (applied)
+        EXPECT_EQ(edit.config.healthcheck, wanted);
+    else
+        EXPECT_NE(applied.error().text.find(wanted), std::string::npos) << applied.error().text;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, HealthChanges,
+    ::testing::Values(HealthChange{"HEALTHCHECK NONE", R"({"Test":["NONE"]})"},
+                      HealthChange{"healthcheck cmd  a b ", R"({"Test":["CMD-SHELL","a b"]})"},
+                      HealthChange{R"(HEALTHCHECK --interval=5s --retries=2 CMD ["a", "b c"])",
+                                   R"({"Interval":5000000000,"Retries":2,"Test":["CMD","a","b c"]})"},
+                      HealthChange{"HEALTHCHECK", "neither NONE nor CMD"},
+                      HealthChange{"HEALTHCHECK CMD", "neither NONE nor"},
+                      HealthChange{"HEALTHCHECK CMD []", "the command is empty"},
+                      HealthChange{"HEALTHCHECK --interval CMD x", "'--interval' needs a value"},
+                      HealthChange{"HEALTHCHECK --interval=x CMD x", "--interval: 'x' is no duration"},
+                      HealthChange{"HEALTHCHECK --retries=-1 CMD x", "--retries: '-1' is no number"},
+                      HealthChange{"HEALTHCHECK --rate=1s CMD x", "'--rate' is none of"}));
+
 } // namespace
 } // namespace mydocker::image

@@ -4,6 +4,7 @@
 #include "config/source.hpp"
 #include "support/support.hpp"
 
+#include "base/notation.hpp"
 #include "mydocker/support/files.hpp"
 
 #include <gtest/gtest.h>
@@ -16,6 +17,11 @@
 
 namespace mydocker::config {
 namespace {
+
+using notation::format_size;
+using notation::nearest;
+using notation::parse_duration;
+using notation::parse_size;
 
 using std::chrono::nanoseconds;
 

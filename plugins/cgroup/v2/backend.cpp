@@ -46,15 +46,16 @@ constexpr std::chrono::seconds kRemovePatience(2);
     return is_kernel_at_least(5, 7);
 }
 
-// The kernel counts swap: the file is in every cgroup but the root. Where there is none yet, by version: it
-// can be switched off (swapaccount=0) before 6.1 alone. Source: kernel-parameters.txt.
+// The kernel counts swap, if it has any; before 6.1 that can be switched off (swapaccount=0), and then the
+// file is missing in every cgroup. Source: kernel-parameters.txt.
 [[nodiscard]] bool can_limit_swap(int root) {
+    if (is_kernel_at_least(6, 1)) return ::access("/proc/swaps", F_OK) == 0;
     const auto entries = files::list_directory(root, "cgroup");
     if (!entries) return false;
     for (const files::DirectoryEntry& entry : *entries)
         if (entry.type == DT_DIR && ::faccessat(root, (entry.name + "/memory.max").c_str(), F_OK, 0) == 0)
             return ::faccessat(root, (entry.name + "/memory.swap.max").c_str(), F_OK, 0) == 0;
-    return is_kernel_at_least(6, 1);
+    return false;
 }
 
 // EBUSY on joining: the container has passed controllers on to cgroups of its own.

@@ -1,5 +1,5 @@
 // Names of signals, by the C library's own table.
-#include "engine/signals.hpp"
+#include "base/signals.hpp"
 
 #include <algorithm>
 #include <cctype>
@@ -7,7 +7,7 @@
 #include <csignal>
 #include <cstring>
 
-namespace mydocker::engine {
+namespace mydocker::signals {
 namespace {
 
 bool parse_number(std::string_view text, int& to) {
@@ -31,7 +31,7 @@ int real_time(std::string_view name) {
 
 } // namespace
 
-Result<int> parse_signal(std::string_view text) {
+Result<int> parse(std::string_view text) {
     int number = 0;
     if (parse_number(text, number)) {
         if (number >= 1 && number <= SIGRTMAX) return number;
@@ -52,10 +52,10 @@ Result<int> parse_signal(std::string_view text) {
     return fail(Code::invalid, "'" + std::string(text) + "' is no signal");
 }
 
-std::string signal_name(int signal) {
+std::string name_of(int signal) {
     const char* name = ::sigabbrev_np(signal);
     if (name != nullptr) return std::string("SIG") + name;
     return signal >= SIGRTMIN ? "SIGRTMIN+" + std::to_string(signal - SIGRTMIN) : std::to_string(signal);
 }
 
-} // namespace mydocker::engine
+} // namespace mydocker::signals

@@ -1,5 +1,4 @@
-// The notations of check.hpp: sizes, durations, the nearest of some words.
-#include "config/check.hpp"
+#include "base/notation.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +8,7 @@
 #include <system_error>
 #include <utility>
 
-namespace mydocker::config {
+namespace mydocker::notation {
 namespace {
 
 constexpr std::uint64_t kMost = std::numeric_limits<std::uint64_t>::max();
@@ -178,4 +177,4 @@ std::optional<std::string_view> nearest(std::string_view word, std::span<const s
     return best;
 }
 
-} // namespace mydocker::config
+} // namespace mydocker::notation

@@ -6,12 +6,12 @@
 #include <string>
 #include <string_view>
 
-namespace mydocker::engine {
+namespace mydocker::signals {
 
 // "TERM", "SIGTERM", "term", "15", "RTMIN+3". Errors: invalid. Source: signal(7).
-[[nodiscard]] Result<int> parse_signal(std::string_view text);
+[[nodiscard]] Result<int> parse(std::string_view text);
 
 // "SIGTERM".
-[[nodiscard]] std::string signal_name(int signal);
+[[nodiscard]] std::string name_of(int signal);
 
-} // namespace mydocker::engine
+} // namespace mydocker::signals

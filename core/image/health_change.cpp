@@ -1,8 +1,7 @@
-#include "engine/health_change.hpp"
+#include "image/health_change.hpp"
 
 #include "base/json.hpp"
-#include "config/check.hpp"
-#include "engine/health_record.hpp"
+#include "base/notation.hpp"
 #include "image/config_words.hpp"
 
 #include <algorithm>
@@ -11,7 +10,7 @@
 #include <fmt/format.h>
 #include <utility>
 
-namespace mydocker::engine {
+namespace mydocker::image {
 namespace {
 
 constexpr std::pair<std::string_view, const char*> kTimes[] = {{"interval", "Interval"},
@@ -56,8 +55,8 @@ Status take_option(std::string_view option, json::Value& check) {
                     fmt::format("'--{}' is none of --interval, --timeout, --start-period, --start-interval, "
                                 "--retries",
                                 name));
-    auto duration = config::parse_duration(value);
-    if (!duration || duration->count() < 0 || *duration > kLongestHealthTime)
+    auto duration = notation::parse_duration(value);
+    if (!duration)
         return fail(Code::invalid, fmt::format("--{}: '{}' is no duration; write 30s", name, value));
     check.set(known->second, std::int64_t{duration->count()});
     return {};
@@ -67,7 +66,7 @@ Result<json::Array> parse_test(std::string_view kind, std::string_view command) 
     if (is_same_word(kind, "NONE") && command.empty()) return json::Array{json::Value("NONE")};
     if (!is_same_word(kind, "CMD") || command.empty())
         return fail(Code::invalid, "it is neither NONE nor CMD and a command");
-    const auto words = image::exec_form(command);
+    const auto words = exec_form(command);
     if (!words) return json::Array{json::Value("CMD-SHELL"), json::Value(command)};
     if (words->empty()) return fail(Code::invalid, "the command is empty");
     json::Array test{json::Value("CMD")};
@@ -77,21 +76,15 @@ Result<json::Array> parse_test(std::string_view kind, std::string_view command) 
 
 } // namespace
 
-Result<std::optional<std::string>> parse_health_change(std::string_view instruction) {
-    std::string_view text = instruction;
-    if (!is_same_word(take_word(text), "HEALTHCHECK")) return std::nullopt;
-    const auto wrong = [&](const Error& error) {
-        return fail(Code::invalid, fmt::format("change '{}': {}", instruction, error.text));
-    };
+Result<std::string> parse_health_change(std::string_view text) {
     json::Value check;
     while (text.starts_with("--"))
-        if (auto taken = take_option(take_word(text), check); !taken) return wrong(taken.error());
+        if (auto taken = take_option(take_word(text), check); !taken) return fail(taken);
     const std::string_view kind = take_word(text);
-    const auto end = text.find_last_not_of(" \t\r\n");
-    auto test = parse_test(kind, text.substr(0, end == std::string_view::npos ? 0 : end + 1));
-    if (!test) return wrong(test.error());
+    auto test = parse_test(kind, text);
+    if (!test) return fail(test);
     check.set("Test", std::move(*test));
     return json::dump(check);
 }
 
-} // namespace mydocker::engine
+} // namespace mydocker::image
