@@ -143,7 +143,7 @@ INSTANTIATE_TEST_SUITE_P(
                       HealthChange{"healthcheck cmd  a b ", R"({"Test":["CMD-SHELL","a b"]})"},
                       HealthChange{R"(HEALTHCHECK --interval=5s --retries=2 CMD ["a", "b c"])",
                                    R"({"Interval":5000000000,"Retries":2,"Test":["CMD","a","b c"]})"},
-                      HealthChange{"HEALTHCHECK", "neither NONE nor CMD"},
+                      HealthChange{"HEALTHCHECK", "says nothing"},
                       HealthChange{"HEALTHCHECK CMD", "neither NONE nor"},
                       HealthChange{"HEALTHCHECK CMD []", "the command is empty"},
                       HealthChange{"HEALTHCHECK --interval CMD x", "'--interval' needs a value"},
