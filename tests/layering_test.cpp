@@ -26,6 +26,8 @@ std::string source_dir() {
 
 std::vector<Include> includes_below(const std::string& directory) {
     static const std::regex kInclude(R"re(^\s*#\s*include\s*["<]([^">]+)[">])re");
+    static std::map<std::string, std::vector<Include>> known;
+    if (const auto read = known.find(directory); read != known.end()) return read->second;
     std::vector<Include> found;
     for (const auto& entry : fs::recursive_directory_iterator(source_dir() + "/" + directory)) {
         const std::string extension = entry.path().extension().string();
@@ -37,7 +39,7 @@ std::vector<Include> includes_below(const std::string& directory) {
                 found.push_back({fs::relative(entry.path(), source_dir()).string(), match[1]});
         }
     }
-    return found;
+    return known[directory] = std::move(found);
 }
 
 // The room that an include of ours leads to; "" for anything else.

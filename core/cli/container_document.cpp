@@ -255,12 +255,23 @@ json::Value driver_data(const Mount& root) {
     return data;
 }
 
-json::Value graph_driver(const std::string& bundle, const ContainerRecord& record) {
+// What is not shown because it cannot be read.
+void tell_lost(engine::Engine& engine, const ContainerRecord& record, const Error& error) {
+    engine.diagnostics().warning(fmt::format("container '{}': {}", record.name.str(), describe(error)));
+}
+
+Result<std::vector<Mount>> read_rootfs(const std::string& bundle) {
+    auto text = files::read_file(bundle + "/rootfs.json");
+    if (!text) return fail(text);
+    return runtime::parse_rootfs_json(*text);
+}
+
+json::Value graph_driver(engine::Engine& engine, const std::string& bundle, const ContainerRecord& record) {
     json::Value driver;
     driver.set("Name", record.drivers.storage);
-    auto text = files::read_file(bundle + "/rootfs.json");
-    auto rootfs = text ? runtime::parse_rootfs_json(*text) : Result<std::vector<Mount>>(fail(text));
+    auto rootfs = read_rootfs(bundle);
     // A container that has not been started yet has none.
+    if (!rootfs && rootfs.error().code != Code::not_found) tell_lost(engine, record, rootfs.error());
     driver.set("Data", rootfs && !rootfs->empty() ? driver_data(rootfs->front()) : json::Value());
     return driver;
 }
@@ -306,10 +317,10 @@ json::Value container_document(engine::Engine& engine, const ContainerRecord& re
     value.set("LogDriver", record.drivers.log);
     value.set("Platform", "linux");
     if (sizes == Sizes::yes) add_sizes(engine, record, value);
-    value.set("GraphDriver", graph_driver(bundle, record));
+    value.set("GraphDriver", graph_driver(engine, bundle, record));
     auto spec = engine::read_spec(engine, record.id);
     if (!spec) { // The record is whole; what else there was is said to be lost.
-        engine.diagnostics().warning("inspect: " + describe(spec.error()));
+        tell_lost(engine, record, spec.error());
         return value;
     }
     const std::vector<ShownMount> mounts = engine::shown_mounts(*spec, engine.roots(), record.id);

@@ -8,7 +8,15 @@
 #include "engine/volumes.hpp"
 #include "image/image.hpp"
 
+#include <array>
+#include <string_view>
+
 namespace mydocker::cli {
+
+// Members of these whose own members are the users' words; see TemplateSetting.
+inline constexpr std::array<std::string_view, 10> kDocumentMaps{
+    "Data",  "ExposedPorts", "Labels", "LogConfig.Config", "Networks", "Options",
+    "Ports", "Sysctls",      "Tmpfs",  "Volumes"};
 
 enum class Sizes { no, yes };
 

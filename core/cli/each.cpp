@@ -2,6 +2,7 @@
 
 #include "engine/lifecycle.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace mydocker::cli {
@@ -12,7 +13,7 @@ int for_each_name(Session& session, std::string_view verb, const std::vector<std
     for (const std::string& name : names) {
         if (auto done = act(name); !done) {
             session.diagnostics().error(fmt::format("{}: {}", verb, describe(done.error())));
-            code = kFailed;
+            code = std::max(code, session.exit_code_of(done.error()));
             continue;
         }
         print(name + "\n");

@@ -4,6 +4,7 @@
 #include "base/json.hpp"
 #include "engine/events.hpp"
 
+#include <array>
 #include <string>
 #include <string_view>
 
@@ -15,6 +16,8 @@ namespace mydocker::cli {
 [[nodiscard]] std::string event_line(const engine::Event& event);
 // docker's JSON: status, id, from, Type, Action, Actor, scope, time, timeNano.
 [[nodiscard]] json::Value event_json(const engine::Event& event);
+// Members of those whose own members are anybody's words.
+inline constexpr std::array<std::string_view, 1> kEventMaps{"Attributes"};
 // The same under the names that docker's templates use: .Status, .ID, .From, .Type, .Action, .Actor, …
 [[nodiscard]] json::Value event_fields(const engine::Event& event);
 

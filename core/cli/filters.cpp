@@ -1,6 +1,8 @@
 // Filters of lists.
 #include "cli/filters.hpp"
 
+#include "cli/flags.hpp"
+
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -68,9 +70,9 @@ bool Filters::accepts_labels(const Labels& labels) const {
 
 Result<bool> Filters::truth(std::string_view key) const {
     for (const std::string& value : values(key)) {
-        if (value == "true" || value == "1") return true;
-        if (value == "false" || value == "0") return false;
-        return fail(Code::invalid, fmt::format("filter: {}: '{}' is neither true nor false", key, value));
+        auto truth = parse_bool(value);
+        if (!truth) return fail(truth, fmt::format("filter: {}", key));
+        return truth;
     }
     return false;
 }

@@ -21,11 +21,16 @@ bool any_name(std::string_view names, const Visit& visit) {
     return false;
 }
 
-// pflag's words. Source: pkg.go.dev/strconv#ParseBool.
 constexpr std::array<std::string_view, 6> kYes{"1", "t", "T", "true", "TRUE", "True"};
 constexpr std::array<std::string_view, 6> kNo{"0", "f", "F", "false", "FALSE", "False"};
 
 } // namespace
+
+Result<bool> parse_bool(std::string_view text) {
+    if (std::ranges::find(kYes, text) != kYes.end()) return true;
+    if (std::ranges::find(kNo, text) != kNo.end()) return false;
+    return fail(Code::invalid, "'" + std::string(text) + "' is neither true nor false");
+}
 
 std::string_view Flag::name() const {
     std::string_view first;
@@ -83,11 +88,9 @@ Status Flag::set(std::string_view name, std::string value) {
         (*list)->push_back(std::move(value));
         return {};
     }
-    const bool yes = std::ranges::find(kYes, value) != kYes.end();
-    if (!yes && std::ranges::find(kNo, value) == kNo.end())
-        return fail(Code::invalid,
-                    "flag --" + std::string(name) + ": '" + value + "' is neither true nor false");
-    *std::get<bool*>(target_) = yes != negates(name);
+    auto yes = parse_bool(value);
+    if (!yes) return fail(yes, "flag --" + std::string(name));
+    *std::get<bool*>(target_) = *yes != negates(name);
     return {};
 }
 

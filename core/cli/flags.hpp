@@ -13,6 +13,10 @@
 
 namespace mydocker::cli {
 
+// Go's words for true and false, as docker takes them: 1, t, T, true, True, TRUE, and so on. Errors: invalid:
+// "'maybe' is neither true nor false". Source: pkg.go.dev/strconv#ParseBool.
+[[nodiscard]] Result<bool> parse_bool(std::string_view text);
+
 class Flag {
   public:
     using Target = std::variant<bool*, std::string*, std::vector<std::string>*>;

@@ -66,13 +66,6 @@ Result<engine::Ulimit> read_ulimit(const std::string& text) {
     return limit;
 }
 
-// The value of "no-new-privileges"; docker writes a colon, podman an equals sign.
-Result<bool> parse_switch(std::string_view text) {
-    if (text.empty() || text == "true") return true;
-    if (text == "false") return false;
-    return fail(Code::invalid, fmt::format("'{}' is neither true nor false", text));
-}
-
 // A file of lines and blanks is made of them.
 Status take_words(std::string_view flag, const std::vector<std::string>& words,
                   std::vector<std::string>& to) {
@@ -114,8 +107,8 @@ Status take_security(engine::CreateRequest& to, const std::string& text) {
     const auto separator = text.find_first_of("=:");
     const std::string key = text.substr(0, separator);
     const std::string value = separator == std::string::npos ? "" : text.substr(separator + 1);
-    if (key == "no-new-privileges") {
-        auto on = parse_switch(value);
+    if (key == "no-new-privileges") { // docker writes a colon behind it, podman an equals sign.
+        auto on = value.empty() ? Result<bool>(true) : parse_bool(value);
         if (!on) return fail(on);
         to.no_new_privileges = *on;
         return {};

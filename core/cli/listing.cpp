@@ -11,8 +11,9 @@ namespace {
 
 constexpr std::string_view kTable = "table";
 
-std::unexpected<Error> format_error(const Error& error) {
-    return fail(Code::invalid, "--format: " + error.text);
+// Of a row in general.
+TemplateSetting any_labels() {
+    return {.methods = json::Object{{"Label", json::Value(json::Object{})}}};
 }
 
 std::vector<std::string> cells_of(std::string_view line) {
@@ -26,6 +27,10 @@ std::vector<std::string> cells_of(std::string_view line) {
 }
 
 } // namespace
+
+std::unexpected<Error> format_error(const Error& error) {
+    return fail(error, "--format");
+}
 
 Status Listing::set_format(const std::string& format) {
     if (format.empty() || format == kTable) return {};
@@ -41,6 +46,12 @@ Status Listing::set_format(const std::string& format) {
     if (!parsed) return format_error(parsed.error());
     style_ = is_table ? Style::table : Style::each;
     template_ = std::move(*parsed);
+    return {};
+}
+
+Status Listing::check_fields() const {
+    if (!template_) return {};
+    if (auto fine = template_->check(header_row(), any_labels()); !fine) return format_error(fine.error());
     return {};
 }
 
@@ -67,7 +78,7 @@ Status Listing::add(const json::Value& row, const json::Value& methods) {
         cells_.push_back(std::move(cells));
         return {};
     }
-    auto line = template_->run(row, methods);
+    auto line = template_->run(row, {.methods = methods});
     if (!line) return format_error(line.error());
     if (style_ == Style::table)
         cells_.push_back(cells_of(*line));
@@ -86,7 +97,7 @@ json::Value Listing::header_row() const {
 std::vector<std::string> Listing::headers() const {
     const json::Value row = header_row();
     if (template_) {
-        auto line = template_->run(row, json::Value(json::Object{{"Label", json::Value(json::Object{})}}));
+        auto line = template_->run(row, any_labels());
         return line ? cells_of(*line) : std::vector<std::string>{};
     }
     std::vector<std::string> headers;
@@ -105,11 +116,12 @@ std::string Listing::text() const {
     return table.text();
 }
 
-Result<std::string> format_value(const std::string& format, const json::Value& value) {
+Result<std::string> format_value(const std::string& format, const json::Value& value,
+                                 std::span<const std::string_view> maps) {
     if (format == "json") return json::dump(value) + "\n";
     auto parsed = Template::parse(format);
     if (!parsed) return format_error(parsed.error());
-    auto text = parsed->run(value);
+    auto text = parsed->run(value, {.maps = maps});
     if (!text) return format_error(text.error());
     return *text + "\n";
 }

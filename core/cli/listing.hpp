@@ -32,8 +32,11 @@ class Listing {
           columns_(columns.begin(), columns.end()) {}
 
     // "" and "table": the columns; "json"; "table TEMPLATE"; else a template. Errors: invalid, naming the
-    // place. An unknown field is an error of the first row.
+    // place.
     [[nodiscard]] Status set_format(const std::string& format);
+    // Whether a template asks for the fields there are, so that one that does not is refused where there is
+    // nothing to list, too. Errors: invalid, naming the place and the fields.
+    [[nodiscard]] Status check_fields() const;
 
     // Whether -q has ids or names shown instead: a template or JSON says what else it wants.
     [[nodiscard]] bool is_plain() const { return is_plain_; }
@@ -44,7 +47,7 @@ class Listing {
     [[nodiscard]] bool asks_for(std::string_view field) const;
     void add_column(std::string_view field) { columns_.push_back(field); }
 
-    // A row: an object with every field, in alphabetical order, texts all. `methods`: see Template::run.
+    // A row: an object with every field, in alphabetical order, texts all. `methods`: see TemplateSetting.
     [[nodiscard]] Status add(const json::Value& row, const json::Value& methods = {});
     // What the rows so far make; for a table, with its header.
     [[nodiscard]] std::string text() const;
@@ -64,7 +67,12 @@ class Listing {
     std::string lines_;
 };
 
-// One value as --format asks for it, with a newline: "json", or a template. Errors: invalid.
-[[nodiscard]] Result<std::string> format_value(const std::string& format, const json::Value& value);
+// What is wrong with a template, as the flag's error.
+[[nodiscard]] std::unexpected<Error> format_error(const Error& error);
+
+// One value as --format asks for it, with a newline: "json", or a template. `maps`: see TemplateSetting.
+// Errors: invalid.
+[[nodiscard]] Result<std::string> format_value(const std::string& format, const json::Value& value,
+                                               std::span<const std::string_view> maps = {});
 
 } // namespace mydocker::cli

@@ -94,7 +94,7 @@ int run_verb(const cli::VerbEntry& entry, cli::GlobalFlags flags, std::span<cons
     auto code = verb->run(session, parsed->operands);
     if (code) return *code;
     print_error(session.diagnostics(), entry.name, code.error());
-    return session.engine_is_up() ? verb->failure_code() : cli::kEngineError;
+    return std::max(verb->failure_code(), session.exit_code_of(code.error()));
 }
 
 int run(std::span<const std::string> words) {

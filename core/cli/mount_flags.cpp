@@ -149,9 +149,10 @@ Result<MountRequest> read_volume(const std::string& text, const std::string& dir
 
 // "key" is as good as "key=true".
 Result<bool> read_flag(const std::string& key, const std::optional<std::string>& value) {
-    if (!value || *value == "true" || *value == "1") return true;
-    if (*value == "false" || *value == "0") return false;
-    return fail(Code::invalid, fmt::format("{}: '{}' is neither true nor false", key, *value));
+    if (!value) return true;
+    auto flag = parse_bool(*value);
+    if (!flag) return fail(flag, key);
+    return flag;
 }
 
 // --mount, key by key; what belongs to one type only is remembered until the type is known.

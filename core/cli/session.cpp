@@ -147,6 +147,7 @@ Result<engine::Engine*> Session::engine(Privilege privilege) {
     if (privilege == Privilege::root && ::geteuid() != 0)
         return fail(Code::denied, "needs root: containers are made of namespaces, mounts and cgroups; a "
                                   "rootless mode is not built");
+    is_for_root_ = is_for_root_ || privilege == Privilege::root;
     if (engine_) return engine_.get();
     auto loaded = config();
     if (!loaded) return fail(loaded);
@@ -160,6 +161,22 @@ Result<engine::Engine*> Session::engine(Privilege privilege) {
         if (auto made = engine->make_roots(); !made) return fail(made);
     engine_ = std::move(engine);
     return engine_.get();
+}
+
+int Session::exit_code_of(const Error& error) {
+    if (!engine_) return kEngineError;
+    // Everybody may ask what plugins there are, and not everybody may read the records.
+    if (!is_for_root_) return kFailed;
+    const bool is_answer = error.code == Code::not_found || error.code == Code::exists ||
+                           error.code == Code::conflict || error.code == Code::busy;
+    if (is_answer && engine_->state()) return kFailed; // No need to read them all.
+    return has_records() ? kFailed : kEngineError;
+}
+
+bool Session::has_records() {
+    auto store = engine_->state();
+    if (!store) return false;
+    return (*store)->list([](const ListedRecord&) { return Status{}; }).has_value();
 }
 
 } // namespace mydocker::cli

@@ -4,7 +4,6 @@
 #include "cli/template_functions.hpp"
 
 #include <algorithm>
-#include <array>
 #include <ranges>
 #include <utility>
 
@@ -16,13 +15,12 @@ using tree::Node;
 using tree::Operand;
 using tree::Pipeline;
 
-// Members whose own members are the user's words: a name that is not there has no value, and is no error.
-constexpr std::array<std::string_view, 12> kMaps{"Labels",   "Options",      "Volumes",        "Ports",
-                                                 "Networks", "ExposedPorts", "PortBindings",   "Tmpfs",
-                                                 "Data",     "LogOpts",      "StorageOptions", "Attributes"};
-
-bool is_map(std::string_view name) {
-    return std::ranges::find(kMaps, name) != kMaps.end();
+// Whether the names that have led to a value, "HostConfig.LogConfig.Config", end in a map's.
+bool is_map(std::string_view path, std::span<const std::string_view> maps) {
+    return std::ranges::any_of(maps, [&](std::string_view map) {
+        if (!path.ends_with(map)) return false;
+        return path.size() == map.size() || path[path.size() - map.size() - 1] == '.';
+    });
 }
 
 std::string known_fields(const json::Object& object) {
@@ -32,9 +30,39 @@ std::string known_fields(const json::Object& object) {
     return list;
 }
 
+// Walks `.State.Status` from a value.
+Result<Value> walk(const Operand& operand, const Value* value, std::span<const std::string_view> maps) {
+    std::string path;
+    for (const std::string& name : operand.fields) {
+        if (value->is_null()) return Value();
+        const json::Object* object = value->if_object();
+        if (object == nullptr)
+            return template_error(operand.at, "no field '" + name + "' in '" + to_text(*value) + "'");
+        const Value* found = value->find(name);
+        if (found == nullptr && is_map(path, maps)) return Value();
+        if (found == nullptr)
+            return template_error(operand.at,
+                                  "unknown field '" + name + "'; there are: " + known_fields(*object));
+        value = found;
+        path += (path.empty() ? "" : ".") + name;
+    }
+    return *value;
+}
+
+// The map that `.Label "key"` looks up; null: it is no such thing.
+const Value* method_map(const tree::Command& command, const Value& methods) {
+    const Operand& first = command.words.front();
+    const bool is_field = first.kind == Operand::Kind::dot && first.fields.size() == 1;
+    return is_field ? methods.find(first.fields.front()) : nullptr;
+}
+
+bool is_whole(const Operand& operand) {
+    return operand.kind == Operand::Kind::variable && operand.name.empty(); // `$`
+}
+
 class Runner {
   public:
-    Runner(const Value& value, const Value& methods) : root_(value), methods_(methods) {}
+    Runner(const Value& value, const TemplateSetting& setting) : root_(value), setting_(setting) {}
 
     Result<std::string> run(const std::vector<Node>& nodes) {
         if (auto done = list(nodes, root_); !done) return fail(done);
@@ -144,6 +172,9 @@ class Runner {
             if (stops_early && is_true(arguments.back()) != is_and) return std::move(arguments.back());
         }
         if (piped != nullptr) arguments.push_back(*piped);
+        const bool shows_whole = function.name == "json" && !setting_.whole.is_null();
+        if (shows_whole && arguments.size() == 1 && arguments.front() == root_)
+            arguments.front() = setting_.whole;
         auto result = call_function(function.name, arguments);
         if (!result) return template_error(function.at, result.error().text);
         return result;
@@ -152,8 +183,7 @@ class Runner {
     // `.Label "key"`: of the row's own.
     Result<Value> method(const tree::Command& command, const Value& dot, const Value* piped) {
         const Operand& first = command.words.front();
-        const bool is_field = first.kind == Operand::Kind::dot && first.fields.size() == 1;
-        const Value* map = is_field ? methods_.find(first.fields.front()) : nullptr;
+        const Value* map = method_map(command, setting_.methods);
         if (map == nullptr || command.words.size() + (piped != nullptr ? 1 : 0) != 2)
             return template_error(first.at, "this takes no argument");
         auto key = piped != nullptr ? Result<Value>(*piped) : operand(command.words[1], dot);
@@ -168,13 +198,13 @@ class Runner {
         case Operand::Kind::literal:
             return operand.literal;
         case Operand::Kind::dot:
-            return fields(operand, &dot, {});
+            return walk(operand, &dot, setting_.maps);
         case Operand::Kind::variable:
             return variable(operand);
         case Operand::Kind::group: {
             auto value = pipeline(operand.group, dot);
             if (!value) return value;
-            return fields(operand, &*value, {});
+            return walk(operand, &*value, setting_.maps);
         }
         case Operand::Kind::function:
             break;
@@ -185,34 +215,64 @@ class Runner {
     }
 
     Result<Value> variable(const Operand& operand) {
-        if (operand.name.empty()) return fields(operand, &root_, {});
+        if (is_whole(operand)) return walk(operand, &root_, setting_.maps);
         for (const auto& [known, held] : std::views::reverse(variables_))
-            if (known == operand.name) return fields(operand, &held, {});
+            if (known == operand.name) return walk(operand, &held, setting_.maps);
         return template_error(operand.at, "unknown variable '$" + operand.name + "'");
     }
 
-    // Walks `.State.Status` from a value. `parent`: the name that led to it.
-    static Result<Value> fields(const Operand& operand, const Value* value, std::string_view parent) {
-        for (const std::string& name : operand.fields) {
-            if (value->is_null()) return Value();
-            const json::Object* object = value->if_object();
-            if (object == nullptr)
-                return template_error(operand.at, "no field '" + name + "' in '" + to_text(*value) + "'");
-            const Value* found = value->find(name);
-            if (found == nullptr && is_map(parent)) return Value();
-            if (found == nullptr)
-                return template_error(operand.at,
-                                      "unknown field '" + name + "'; there are: " + known_fields(*object));
-            value = found;
-            parent = name;
-        }
-        return *value;
-    }
-
     const Value& root_;
-    const Value& methods_;
+    const TemplateSetting& setting_;
     std::vector<std::pair<std::string, Value>> variables_;
     std::string out_;
+};
+
+// What the dot stands for.
+enum class Dot { whole, part };
+
+class Checker {
+  public:
+    Checker(const Value& sample, const TemplateSetting& setting) : sample_(sample), setting_(setting) {}
+
+    [[nodiscard]] Status nodes(const std::vector<Node>& list, Dot dot) const {
+        for (const Node& node : list) {
+            if (auto fine = pipeline(node.pipeline, dot); !fine) return fine;
+            const bool moves = node.kind == Node::Kind::range || node.kind == Node::Kind::with;
+            if (auto fine = nodes(node.body, moves ? Dot::part : dot); !fine) return fine;
+            if (auto fine = nodes(node.otherwise, dot); !fine) return fine;
+        }
+        return {};
+    }
+
+  private:
+    [[nodiscard]] Status pipeline(const Pipeline& pipeline, Dot dot) const {
+        for (std::size_t i = 0; i < pipeline.commands.size(); ++i)
+            if (auto fine = command(pipeline.commands[i], i > 0, dot); !fine) return fine;
+        return {};
+    }
+
+    [[nodiscard]] Status command(const tree::Command& command, bool is_piped, Dot dot) const {
+        const Operand& first = command.words.front();
+        const bool is_called = command.words.size() > 1 || is_piped;
+        const bool is_method = is_called && method_map(command, setting_.methods) != nullptr;
+        for (const Operand& word : command.words) {
+            if (is_method && &word == &first) continue;
+            if (auto fine = operand(word, dot); !fine) return fine;
+        }
+        return {};
+    }
+
+    [[nodiscard]] Status operand(const Operand& operand, Dot dot) const {
+        if (operand.kind == Operand::Kind::group) return pipeline(operand.group, dot);
+        const bool is_of_whole =
+            is_whole(operand) || (operand.kind == Operand::Kind::dot && dot == Dot::whole);
+        if (!is_of_whole) return {};
+        if (auto found = walk(operand, &sample_, setting_.maps); !found) return fail(found);
+        return {};
+    }
+
+    const Value& sample_;
+    const TemplateSetting& setting_;
 };
 
 bool mentions_in(const Pipeline& pipeline, std::string_view field) {
@@ -221,8 +281,7 @@ bool mentions_in(const Pipeline& pipeline, std::string_view field) {
             if (std::ranges::find(operand.fields, field) != operand.fields.end()) return true;
             // The whole row: every field.
             if (operand.kind == Operand::Kind::dot && operand.fields.empty()) return true;
-            if (operand.kind == Operand::Kind::variable && operand.name.empty() && operand.fields.empty())
-                return true;
+            if (is_whole(operand) && operand.fields.empty()) return true;
             if (mentions_in(operand.group, field)) return true;
         }
     return false;
@@ -243,8 +302,12 @@ Result<Template> Template::parse(std::string_view text) {
     return Template(std::move(*nodes));
 }
 
-Result<std::string> Template::run(const Value& value, const Value& methods) const {
-    return Runner(value, methods).run(nodes_);
+Result<std::string> Template::run(const Value& value, const TemplateSetting& setting) const {
+    return Runner(value, setting).run(nodes_);
+}
+
+Status Template::check(const Value& sample, const TemplateSetting& setting) const {
+    return Checker(sample, setting).nodes(nodes_, Dot::whole);
 }
 
 bool Template::mentions(std::string_view field) const {

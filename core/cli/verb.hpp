@@ -53,8 +53,10 @@ class Session {
     // Errors: denied, when the caller is not root and has to be.
     [[nodiscard]] Result<engine::Engine*> engine(Privilege privilege = Privilege::root);
 
-    // Whether the engine could be made: before that, an error is one of usage or configuration.
-    [[nodiscard]] bool engine_is_up() const { return engine_ != nullptr; }
+    // The exit code of an error: kFailed, but kEngineError where the engine cannot work at all: it could not
+    // be made, for want of the right words or a sound configuration, or what it knows of containers cannot be
+    // read.
+    [[nodiscard]] int exit_code_of(const Error& error);
 
     // For verbs that only look: with a broken configuration they go on with the defaults, and say so.
     void tolerate_broken_config() { tolerant_ = true; }
@@ -62,6 +64,7 @@ class Session {
 
   private:
     void set_up_diagnostics();
+    [[nodiscard]] bool has_records();
 
     GlobalFlags flags_;
     diag::Diagnostics diagnostics_;
@@ -69,6 +72,7 @@ class Session {
     std::optional<config::Config> config_;
     std::unique_ptr<engine::Engine> engine_;
     bool tolerant_ = false;
+    bool is_for_root_ = false; // the engine has been asked for by a verb that is
 };
 
 // How a verb takes its operands.
@@ -90,7 +94,7 @@ class Verb {
     [[nodiscard]] virtual Result<int> run(Session& session, const std::vector<std::string>& operands) = 0;
 
     [[nodiscard]] virtual Operands operands() const { return Operands::anywhere; }
-    // The exit code of an error of run(); usage errors are always kEngineError.
+    // The exit code of an error of run() where the engine can work; usage errors are always kEngineError.
     [[nodiscard]] virtual int failure_code() const { return kFailed; }
 };
 

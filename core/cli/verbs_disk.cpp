@@ -1,14 +1,14 @@
 // system df, system reset.
+#include "cli/container_words.hpp"
+#include "cli/image_words.hpp"
 #include "cli/listing.hpp"
 #include "cli/prune_filter.hpp"
 #include "cli/table.hpp"
-#include "cli/times.hpp"
 #include "cli/verb_makers.hpp"
 #include "engine/disk.hpp"
 #include "engine/reset.hpp"
 
 #include "base/sys.hpp"
-#include "image/reference.hpp"
 
 #include <fmt/format.h>
 
@@ -66,6 +66,7 @@ class SystemDf final : public Verb {
         session.tolerate_broken_config();
         auto engine = session.engine();
         if (!engine) return fail(engine);
+        if (auto fine = listing.check_fields(); !fine) return fail(fine);
         auto used = engine::disk_usage(**engine);
         if (!used) return fail(used);
         if (!verbose_)
@@ -111,14 +112,12 @@ class SystemDf final : public Verb {
             {"REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "SHARED SIZE", "UNIQUE SIZE", "CONTAINERS"});
         const std::int64_t now = sys::realtime_ns();
         for (const engine::ImageRow& image : used.images) {
-            const std::string name =
-                image.references.empty() ? "<none>:<none>" : image::familiar_name(image.references.front());
-            const auto colon = name.rfind(':');
-            auto created = parse_time("created", image.created, now);
-            table.add({printable(name.substr(0, colon)), printable(name.substr(colon + 1)),
-                       image.id.substr(0, kShownId), created ? age(*created, now) + " ago" : "-",
-                       human_size(image.bytes), human_size(image.bytes - image.unique),
-                       human_size(image.unique), std::to_string(image.containers)});
+            const ImageName name =
+                image_name(image.references.empty() ? std::string() : image.references.front());
+            table.add({shown_part(name.repository), shown_part(name.tag), image.id.substr(0, kShownId),
+                       image_age(image.created, now), human_size(image.bytes),
+                       human_size(image.bytes - image.unique), human_size(image.unique),
+                       std::to_string(image.containers)});
         }
         return table.text();
     }
@@ -129,7 +128,7 @@ class SystemDf final : public Verb {
         for (const engine::ContainerRow& row : used.containers)
             table.add({paths::short_id(row.record.id), printable(row.record.image),
                        shorten(quote_command(row.record.command), 20), human_size(row.bytes),
-                       age(row.record.created_ns, now) + " ago", std::string(to_string(row.record.state)),
+                       age(row.record.created_ns, now) + " ago", status_text(row.record, now),
                        row.record.name.str()});
         return table.text();
     }

@@ -1,7 +1,7 @@
 // events: what happened, and what happens.
 #include "cli/event_words.hpp"
 #include "cli/filters.hpp"
-#include "cli/template.hpp"
+#include "cli/listing.hpp"
 #include "cli/times.hpp"
 #include "cli/verb_makers.hpp"
 #include "engine/events.hpp"
@@ -86,6 +86,9 @@ class Events final : public Verb {
         session.tolerate_broken_config();
         auto engine = session.engine();
         if (!engine) return fail(engine);
+        if (template_)
+            if (auto fine = template_->check(event_fields({}), {.maps = kEventMaps}); !fine)
+                return format_error(fine.error());
         auto reader = engine::EventReader::open((*engine)->roots());
         if (!reader) return fail(reader);
         const Status done = follow(*reader);
@@ -111,9 +114,9 @@ class Events final : public Verb {
         auto filter = EventFilter::parse(filters_);
         if (!filter) return fail(filter);
         filter_ = std::move(*filter);
-        if (format_.empty() || format_ == "json" || format_ == "{{json .}}") return {};
+        if (format_.empty() || format_ == "json") return {};
         auto parsed = Template::parse(format_);
-        if (!parsed) return fail(Code::invalid, "--format: " + parsed.error().text);
+        if (!parsed) return format_error(parsed.error());
         template_ = std::move(*parsed);
         return {};
     }
@@ -143,8 +146,9 @@ class Events final : public Verb {
         if (event.time_ns < since_ns_ || (until_ns_ && event.time_ns > *until_ns_)) return {};
         if (!filter_.accepts(event)) return {};
         if (template_) {
-            auto line = template_->run(event_fields(event));
-            if (!line) return fail(Code::invalid, "--format: " + line.error().text);
+            // docker's two forms of an event differ in their names: `{{json .}}` shows the one that is JSON.
+            auto line = template_->run(event_fields(event), {.maps = kEventMaps, .whole = event_json(event)});
+            if (!line) return format_error(line.error());
             text += *line;
         } else {
             text += format_.empty() ? event_line(event) : json::dump(event_json(event));

@@ -4,6 +4,7 @@
 #include "engine/images.hpp"
 #include "image/load.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -25,7 +26,7 @@ class Rmi final : public Verb {
             auto report = engine::remove_image(**engine, name, force_ ? image::Force::yes : image::Force::no);
             if (!report) {
                 session.diagnostics().error(fmt::format("rmi: {}", describe(report.error())));
-                code = kFailed;
+                code = std::max(code, session.exit_code_of(report.error()));
                 continue;
             }
             for (const std::string& untagged : report->untagged)

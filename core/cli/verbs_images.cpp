@@ -1,11 +1,11 @@
 // images: what the store has.
 #include "cli/container_words.hpp"
 #include "cli/filters.hpp"
+#include "cli/image_words.hpp"
 #include "cli/listing.hpp"
 #include "cli/table.hpp"
 #include "cli/times.hpp"
 #include "cli/verb_makers.hpp"
-#include "image/reference.hpp"
 #include "image/store.hpp"
 
 #include "base/sys.hpp"
@@ -20,7 +20,6 @@ namespace mydocker::cli {
 namespace {
 
 constexpr std::size_t kShortDigest = 12;
-constexpr const char* kNone = "<none>";
 
 constexpr Field kImageFields[] = {
     {"CreatedAt", "CREATED AT"}, {"CreatedSince", "CREATED"},  {"Digest", "DIGEST"}, {"ID", "IMAGE ID"},
@@ -34,29 +33,20 @@ constexpr std::array<std::string_view, 6> kImageKeys{"dangling", "label", "refer
 // One line of the list: an image under one of its names.
 struct NamedImage {
     const image::Image* image = nullptr;
-    std::string repository; // empty: it has no name
-    std::string tag;
+    ImageName name;
 };
 
-NamedImage named(const image::Image& image, const std::string& reference) {
-    if (reference.empty()) return {&image, "", ""};
-    const std::string name = image::familiar_name(reference);
-    const auto colon = name.rfind(':');
-    return {&image, name.substr(0, colon), name.substr(colon + 1)};
-}
-
 // "busybox", "busy*:1.*", "library/*": the tag may be left out.
-bool fits_pattern(const NamedImage& name, const std::string& pattern) {
+bool fits_pattern(const ImageName& name, const std::string& pattern) {
     if (name.repository.empty()) return false;
     const std::string whole = name.repository + ":" + name.tag;
     return ::fnmatch(pattern.c_str(), whole.c_str(), FNM_PATHNAME) == 0 ||
            ::fnmatch(pattern.c_str(), name.repository.c_str(), FNM_PATHNAME) == 0;
 }
 
-// What an image says of its own age; nothing when it does not, or nonsense.
-std::optional<std::int64_t> created_ns(const image::Image& image) {
-    auto time = parse_time("created", image.config.created, 0);
-    return time ? std::optional(*time) : std::nullopt;
+// One that does not say when it was made is of old.
+std::int64_t made_ns(const image::Image& image) {
+    return image_created_ns(image.config.created).value_or(0);
 }
 
 class ImageFilter {
@@ -83,25 +73,25 @@ class ImageFilter {
         for (const std::string& name : filters_.values("before")) {
             auto image = store.find(name);
             if (!image) return fail(image, "filter: before");
-            before_ns_ = created_ns(*image).value_or(0);
+            before_ns_ = made_ns(*image);
         }
         for (const std::string& name : filters_.values("since")) {
             auto image = store.find(name);
             if (!image) return fail(image, "filter: since");
-            since_ns_ = created_ns(*image).value_or(0);
+            since_ns_ = made_ns(*image);
         }
         return {};
     }
 
-    [[nodiscard]] bool accepts(const NamedImage& name) const {
-        if (filters_.has("dangling") && dangling_ != name.repository.empty()) return false;
+    [[nodiscard]] bool accepts(const NamedImage& named) const {
+        if (filters_.has("dangling") && dangling_ != named.name.repository.empty()) return false;
         const auto patterns = filters_.values("reference");
         if (!patterns.empty() && std::ranges::none_of(patterns, [&](const std::string& pattern) {
-                return fits_pattern(name, pattern);
+                return fits_pattern(named.name, pattern);
             }))
             return false;
-        if (!filters_.accepts_labels(name.image->config.labels)) return false;
-        const std::int64_t created = created_ns(*name.image).value_or(0);
+        if (!filters_.accepts_labels(named.image->config.labels)) return false;
+        const std::int64_t created = made_ns(*named.image);
         return (!before_ns_ || created < *before_ns_) && (!since_ns_ || created > *since_ns_);
     }
 
@@ -134,6 +124,7 @@ class Images final : public Verb {
         session.tolerate_broken_config();
         auto engine = session.engine();
         if (!engine) return fail(engine);
+        if (auto fine = listing.check_fields(); !fine) return fail(fine);
         auto store = (*engine)->images();
         if (!store) return fail(store);
         if (auto settled = filter->settle(**store); !settled) return fail(settled);
@@ -157,11 +148,11 @@ class Images final : public Verb {
         bool is_new = true;
         const auto names = image.references.empty() ? std::vector<std::string>{""} : image.references;
         for (const std::string& reference : names) {
-            const NamedImage name = named(image, reference);
-            if (!filter.accepts(name)) continue;
+            const NamedImage named{&image, image_name(reference)};
+            if (!filter.accepts(named)) continue;
             if (is_new) ids_ += id_of(image) + "\n";
             is_new = false;
-            if (auto added = listing.add(row(name)); !added) return added;
+            if (auto added = listing.add(row(named)); !added) return added;
         }
         return {};
     }
@@ -170,18 +161,18 @@ class Images final : public Verb {
         return no_trunc_ ? "sha256:" + image.id : image.id.substr(0, kShortDigest);
     }
 
-    [[nodiscard]] json::Value row(const NamedImage& name) const {
-        const image::Image& image = *name.image;
-        const auto created = created_ns(image);
+    [[nodiscard]] json::Value row(const NamedImage& named) const {
+        const image::Image& image = *named.image;
+        const auto created = image_created_ns(image.config.created);
         json::Value row;
         row.set("CreatedAt", created ? timestamp(*created) : "-");
-        row.set("CreatedSince", created ? age(*created, sys::realtime_ns()) + " ago" : "-");
+        row.set("CreatedSince", image_age(image.config.created, sys::realtime_ns()));
         row.set("Digest", image.manifest.str());
         row.set("ID", id_of(image));
         row.set("Labels", printable(labels_text(image.config.labels)));
-        row.set("Repository", name.repository.empty() ? kNone : printable(name.repository));
+        row.set("Repository", shown_part(named.name.repository));
         row.set("Size", human_size(image.size()));
-        row.set("Tag", name.repository.empty() ? kNone : printable(name.tag));
+        row.set("Tag", shown_part(named.name.tag));
         return row;
     }
 

@@ -4,6 +4,7 @@
 #include "cli/verb_makers.hpp"
 #include "engine/lifecycle.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 #include <optional>
 
@@ -22,7 +23,7 @@ std::optional<Type> parse_type(const std::string& text) {
 
 class Inspect final : public Verb {
   public:
-    explicit Inspect(Type type) : type_(type) {}
+    Inspect(std::string_view name, Type type) : name_(name), type_(type) {}
 
     void declare(FlagSet& app) override {
         app.add_option("-f,--format", format_, "json, or a template: '{{.State.Status}}'");
@@ -44,8 +45,7 @@ class Inspect final : public Verb {
         }
         // What is no template is said before anything is looked up.
         if (!format_.empty() && format_ != "json")
-            if (auto parsed = Template::parse(format_); !parsed)
-                return usage("--format: " + parsed.error().text);
+            if (auto parsed = Template::parse(format_); !parsed) return format_error(parsed.error());
         session.tolerate_broken_config();
         auto engine = session.engine();
         if (!engine) return fail(engine);
@@ -57,8 +57,8 @@ class Inspect final : public Verb {
                 found.push(std::move(*document));
                 continue;
             }
-            session.diagnostics().error(fmt::format("inspect: {}", describe(document.error())));
-            code = kFailed;
+            session.diagnostics().error(fmt::format("{}: {}", name_, describe(document.error())));
+            code = std::max(code, session.exit_code_of(document.error()));
         }
         auto text = text_of(found);
         if (!text) return fail(text);
@@ -72,7 +72,7 @@ class Inspect final : public Verb {
         if (format_ == "json") return json::dump(found) + "\n";
         std::string text;
         for (const json::Value& document : *found.if_array()) {
-            auto one = format_value(format_, document);
+            auto one = format_value(format_, document, kDocumentMaps);
             if (!one) return one;
             text += *one;
         }
@@ -126,6 +126,7 @@ class Inspect final : public Verb {
         return volume_document(engine.roots(), *volume);
     }
 
+    std::string_view name_;
     Type type_;
     std::string type_text_;
     std::string format_;
@@ -135,16 +136,16 @@ class Inspect final : public Verb {
 } // namespace
 
 std::unique_ptr<Verb> make_inspect() {
-    return std::make_unique<Inspect>(Type::any);
+    return std::make_unique<Inspect>("inspect", Type::any);
 }
 std::unique_ptr<Verb> make_container_inspect() {
-    return std::make_unique<Inspect>(Type::container);
+    return std::make_unique<Inspect>("container inspect", Type::container);
 }
 std::unique_ptr<Verb> make_image_inspect() {
-    return std::make_unique<Inspect>(Type::image);
+    return std::make_unique<Inspect>("image inspect", Type::image);
 }
 std::unique_ptr<Verb> make_volume_inspect() {
-    return std::make_unique<Inspect>(Type::volume);
+    return std::make_unique<Inspect>("volume inspect", Type::volume);
 }
 
 } // namespace mydocker::cli

@@ -5,6 +5,7 @@
 #include "cli/verb_makers.hpp"
 #include "engine/lifecycle.hpp"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace mydocker::cli {
@@ -137,7 +138,7 @@ class Wait final : public Verb {
             auto code = engine::wait(**engine, name);
             if (!code) {
                 session.diagnostics().error(fmt::format("wait: {}", describe(code.error())));
-                result = kFailed;
+                result = std::max(result, session.exit_code_of(code.error()));
                 continue;
             }
             print(fmt::format("{}\n", *code));

@@ -1,7 +1,7 @@
 // container prune, image prune, volume prune, system prune: docker's words.
+#include "cli/image_words.hpp"
 #include "cli/prune_filter.hpp"
 #include "cli/table.hpp"
-#include "cli/times.hpp"
 #include "cli/verb_makers.hpp"
 #include "engine/prune.hpp"
 
@@ -70,8 +70,7 @@ class PruneVerb : public Verb {
     [[nodiscard]] Result<engine::Pruned> images(engine::Engine& engine, engine::PruneImages which) const {
         return engine::prune_images(engine, which, [this](const image::Image& image) {
             // One that does not say when it was made is of old.
-            auto created = parse_time("created", image.config.created, sys::realtime_ns());
-            return filter_.fits(created ? *created : 0, image.config.labels);
+            return filter_.fits(image_created_ns(image.config.created).value_or(0), image.config.labels);
         });
     }
     [[nodiscard]] Result<engine::Pruned> volumes(engine::Engine& engine, engine::Prune which) const {

@@ -52,6 +52,7 @@ class Ps final : public Verb {
         session.tolerate_broken_config();
         auto engine = session.engine();
         if (!engine) return fail(engine);
+        if (auto fine = listing_.check_fields(); !fine) return fail(fine);
         if (auto settled = filter->settle(**engine); !settled) return fail(settled);
         auto containers = engine::list(**engine);
         if (!containers) return fail(containers);

@@ -13,6 +13,7 @@
 #include "engine/lifecycle.hpp"
 #include "engine/restart.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -20,14 +21,16 @@
 namespace mydocker::cli {
 namespace {
 
+// One of its own is one with nothing in it.
 Result<engine::NetworkMode> parse_network(const std::string& text) {
-    using Kind = engine::NetworkMode::Kind;
-    if (text.empty() || text == "none") return engine::NetworkMode{Kind::none, ""};
-    if (text == "host") return engine::NetworkMode{Kind::host, ""};
-    constexpr std::string_view kContainer = "container:";
-    if (text.starts_with(kContainer) && text.size() > kContainer.size())
-        return engine::NetworkMode{Kind::container, text.substr(kContainer.size())};
-    return usage(fmt::format("network: '{}' is unknown; there are: none, host, container:NAME", text));
+    auto mode = parse_namespace("network", text, {"none"});
+    if (!mode) return fail(mode);
+    engine::NetworkMode network{.kind = engine::NetworkMode::Kind::none,
+                                .container = std::move(mode->container)};
+    if (mode->kind == engine::NamespaceMode::Kind::host) network.kind = engine::NetworkMode::Kind::host;
+    if (mode->kind == engine::NamespaceMode::Kind::container)
+        network.kind = engine::NetworkMode::Kind::container;
+    return network;
 }
 
 // The host name's rules: hostname(7).
@@ -267,7 +270,10 @@ class Start final : public Verb {
   private:
     int start_one(Session& session, engine::Engine& engine, const std::string& name) {
         auto container = engine::find_settled(engine, name);
-        if (!container) return report_failure(session, "start", {container.error(), failure_code()});
+        if (!container)
+            return report_failure(
+                session, "start",
+                {container.error(), std::max(failure_code(), session.exit_code_of(container.error()))});
         const engine::ContainerRecord& record = container->record;
         if (interactive_ && record.interactive && record.terminal && ::isatty(STDIN_FILENO) == 0)
             return report_failure(

@@ -109,6 +109,7 @@ class Stats final : public Verb {
         session.tolerate_broken_config();
         auto engine = session.engine();
         if (!engine) return fail(engine);
+        if (auto fine = listing_.check_fields(); !fine) return fail(fine);
         auto shown = read(**engine, operands);
         if (!shown) return fail(shown);
         const bool live = !once_ && ::isatty(STDOUT_FILENO) != 0;

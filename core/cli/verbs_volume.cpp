@@ -87,6 +87,7 @@ class VolumeLs final : public Verb {
         session.tolerate_broken_config();
         auto engine = session.engine();
         if (!engine) return fail(engine);
+        if (auto fine = listing.check_fields(); !fine) return fail(fine);
         auto volumes = engine::list_volumes((*engine)->roots());
         if (!volumes) return fail(volumes);
         engine::VolumeUsers users;

@@ -5,31 +5,21 @@
 // Why not gzip or zstd: ADR 0013.
 #include "engine/contents.hpp"
 
+#include "base/diag_text.hpp"
 #include "base/sys.hpp"
 #include "engine/commit_config.hpp"
 #include "engine/lifecycle.hpp"
 #include "engine/root_view.hpp"
+#include "engine/steps.hpp"
 #include "image/config_change.hpp"
 #include "image/derive.hpp"
 #include "image/entry_path.hpp"
 #include "image/tree_reader.hpp"
 
-#include <ctime>
-#include <fmt/format.h>
-
 namespace mydocker::engine {
 namespace {
 
 constexpr std::string_view kMarker = ".wh.";
-constexpr std::size_t kMostCommandBytes = 4096; // in the history
-
-std::string rfc3339(std::int64_t time_ns) {
-    const auto seconds = static_cast<std::time_t>(time_ns / 1'000'000'000);
-    std::tm parts{};
-    ::gmtime_r(&seconds, &parts);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                       parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, time_ns % 1'000'000'000);
-}
 
 // "/a/b" and "c" → "a/b/.wh.c". Source: OCI image-spec, layer.md, "Whiteouts".
 std::string whiteout_of(const std::string& path) {
@@ -89,28 +79,9 @@ Result<image::Image> base_image(image::Store& store, const ContainerRecord& reco
     return base;
 }
 
-Result<runtime::ContainerSpec> load_spec(Engine& engine, const ContainerRecord& record) {
-    const std::string path = paths::bundle(engine.roots(), record.id) + "/config.json";
-    auto text = files::read_file(path);
-    if (!text) return fail(text);
-    auto spec = runtime::parse_config_json(*text);
-    if (!spec) return fail(spec, "'" + path + "'");
-    return spec;
-}
-
-std::string history_command(const std::vector<std::string>& words) {
-    std::string text;
-    for (const std::string& word : words) {
-        if (!text.empty()) text += ' ';
-        text += word;
-        if (text.size() > kMostCommandBytes) return text.substr(0, kMostCommandBytes) + "…";
-    }
-    return text;
-}
-
 Result<image::Derivation> derivation_of(Engine& engine, const CommitRequest& request,
                                         const ContainerRecord& record, const image::Image& base) {
-    auto spec = load_spec(engine, record);
+    auto spec = read_spec(engine, record.id);
     if (!spec) return fail(spec);
     image::Derivation derivation;
     derivation.edit.config = container_config(base.config, record, *spec);
@@ -118,8 +89,8 @@ Result<image::Derivation> derivation_of(Engine& engine, const CommitRequest& req
         if (auto applied = image::apply_change(derivation.edit, change); !applied) return fail(applied);
     derivation.author = request.author;
     derivation.comment = request.message;
-    derivation.created = rfc3339(sys::realtime_ns());
-    derivation.created_by = history_command(spec->process.args);
+    derivation.created = diag::timestamp(sys::realtime_ns());
+    derivation.created_by = command_words(spec->process.args);
     return derivation;
 }
 

@@ -1,6 +1,6 @@
 #include "engine/commit_config.hpp"
 
-#include "engine/environment.hpp"
+#include "base/environment.hpp"
 #include "engine/health_record.hpp"
 
 #include <algorithm>
@@ -17,7 +17,7 @@ using Strings = std::vector<std::string>;
 bool is_engines(const std::string& variable, const image::ImageConfig& image, const ContainerRecord& record,
                 const runtime::ContainerSpec& spec) {
     if (variable == "HOSTNAME=" + spec.hostname) return true;
-    if (has_variable(image.env, key_of(variable))) return false;
+    if (environment::has(image.env, environment::key_of(variable))) return false;
     return record.terminal && variable == "TERM=xterm";
 }
 

@@ -123,14 +123,25 @@ Status release_volumes(Engine& engine, const ContainerRecord& record) {
     if (names.empty() || (!unborn && !record.remove_after)) return {};
     auto store = VolumeStore::open(engine.roots());
     if (!store) return fail(store);
-    auto users = volume_users(engine, record.id);
-    if (!users) return fail(users);
+    std::optional<VolumeUsers> users; // of all records: read when there is a volume to remove
     for (const std::string& name : names) {
         auto volume = load_volume(engine.roots(), name);
         if (!volume && volume.error().code == Code::not_found) continue;
         if (!volume) return fail(volume);
         const bool own = volume->container == record.id.str() && (unborn || volume->anonymous);
-        if (!own || users->by_volume.contains(name)) continue;
+        if (!own) continue;
+        if (!users) {
+            auto read = volume_users(engine, record.id);
+            if (!read) return fail(read);
+            users = std::move(*read);
+        }
+        if (users->by_volume.contains(name)) continue;
+        if (!users->damaged.empty()) {
+            engine.diagnostics().warning("volume '" + name + "' stays: the record of container '" +
+                                         users->damaged +
+                                         "' is damaged, and which volumes it uses is unknown");
+            continue;
+        }
         if (auto removed = store->remove(name); !removed) return removed;
         note_volume(engine, "destroy", name);
     }

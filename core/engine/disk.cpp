@@ -88,17 +88,30 @@ std::vector<ImageRow> image_rows(const std::vector<image::ListedImage>& images,
     return rows;
 }
 
+std::uint64_t bundle_bytes(const Engine& engine, const ContainerRecord& record) {
+    return tree_bytes(paths::bundle(engine.roots(), record.id));
+}
+
+std::uint64_t layer_bytes(Engine& engine, const ContainerRecord& record) {
+    auto driver = engine.storage(record.drivers.storage);
+    if (!driver) return 0;
+    auto used = (*driver)->usage(RwId(record.id.str()));
+    return used ? used->bytes : 0;
+}
+
+ContainerRow container_row(Engine& engine, const ContainerRecord& record) {
+    const std::uint64_t layer = layer_bytes(engine, record);
+    return {.record = record, .bytes = bundle_bytes(engine, record) + layer, .layer = layer};
+}
+
 // What a driver keeps that is no writable layer.
-UnpackedRow unpacked_row(Engine& engine, const std::string& name,
+UnpackedRow unpacked_row(const Engine& engine, const std::string& name,
                          const std::vector<ContainerRow>& containers) {
     UnpackedRow row{.driver = name, .bytes = tree_bytes(paths::driver_data(engine.roots(), "storage", name))};
-    auto driver = engine.storage(name);
     for (const ContainerRow& container : containers) {
         if (container.record.drivers.storage != name) continue;
         ++row.containers;
-        if (!driver) continue;
-        if (auto used = (*driver)->usage(RwId(container.record.id.str())))
-            row.bytes -= std::min(row.bytes, used->bytes);
+        row.bytes -= std::min(row.bytes, container.layer);
     }
     return row;
 }
@@ -140,11 +153,7 @@ std::uint64_t storage_bytes(const Engine& engine) {
 }
 
 std::uint64_t container_bytes(Engine& engine, const ContainerRecord& record) {
-    std::uint64_t bytes = tree_bytes(paths::bundle(engine.roots(), record.id));
-    auto driver = engine.storage(record.drivers.storage);
-    if (!driver) return bytes;
-    if (auto used = (*driver)->usage(RwId(record.id.str()))) bytes += used->bytes;
-    return bytes;
+    return bundle_bytes(engine, record) + layer_bytes(engine, record);
 }
 
 Result<DiskUsage> disk_usage(Engine& engine) {
@@ -157,8 +166,7 @@ Result<DiskUsage> disk_usage(Engine& engine) {
     DiskUsage usage;
     usage.images = image_rows(*images, *containers, usage.image_bytes);
     for (const Summary& summary : *containers)
-        if (summary.record)
-            usage.containers.push_back({*summary.record, container_bytes(engine, *summary.record)});
+        if (summary.record) usage.containers.push_back(container_row(engine, *summary.record));
     auto volumes = volume_rows(engine, usage.containers);
     if (!volumes) return fail(volumes);
     usage.volumes = std::move(*volumes);

@@ -34,7 +34,8 @@ struct ImageRow {
 };
 struct ContainerRow {
     ContainerRecord record;
-    std::uint64_t bytes = 0;
+    std::uint64_t bytes = 0; // as container_bytes() has them
+    std::uint64_t layer = 0; // of them, the writable layer
 };
 struct VolumeRow {
     Volume volume;

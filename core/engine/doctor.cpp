@@ -122,8 +122,13 @@ void check_idmapped_mounts(Findings& findings) {
                                     .userns_fd = static_cast<std::uint64_t>(userns->get())});
     if (!tried && tried.error().sys_errno == EPERM && tree)
         return findings.push_back(good("idmapped mounts", "known to the kernel"));
-    findings.push_back({"idmapped mounts", Verdict::limited, "not known to the kernel",
-                        "a kernel of 5.12 or later has them"});
+    const int error = tried ? 0 : tried.error().sys_errno;
+    if (error == ENOSYS || error == EINVAL)
+        return findings.push_back({"idmapped mounts", Verdict::limited, "not known to the kernel",
+                                   "a kernel of 5.12 or later has them"});
+    findings.push_back({"idmapped mounts", Verdict::limited,
+                        "could not be tried" + (tried ? std::string() : ": " + describe(tried.error())),
+                        "try as root, outside of sandboxes and containers"});
 }
 
 void check_seccomp(Findings& findings) {

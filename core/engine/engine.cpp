@@ -181,6 +181,15 @@ Result<CgroupChoice> Engine::cgroup_choice(const std::string& name) {
     return *cgroup_choice_;
 }
 
+Result<Engine::OwnCgroup> Engine::cgroup_of(const ContainerRecord& record) {
+    const auto locator = record.intents.find("cgroup");
+    if (locator == record.intents.end())
+        return fail(Code::corrupt, "the record of container '" + record.name.str() + "' names no cgroup");
+    auto backend = cgroup(record.drivers.cgroup);
+    if (!backend) return fail(backend);
+    return OwnCgroup{*backend, Locator(locator->second)};
+}
+
 Result<CgroupChoice> Engine::selected_cgroup() {
     return choose<CgroupChoice>("cgroup", setup_.config.cgroup_driver.value,
                                 setup_.config.cgroup_candidates.value,
@@ -220,6 +229,18 @@ Status Engine::save(Loaded& loaded) {
     auto revision = (*store)->save(loaded.record.id, to_document(loaded.record), loaded.revision);
     if (!revision) return fail(revision);
     loaded.revision = *revision;
+    return {};
+}
+
+Status Engine::save_over(Loaded& loaded, RecordCarry carry) {
+    auto saved = save(loaded);
+    if (saved || saved.error().code != Code::conflict) return saved;
+    auto merged = amend(loaded.record.id, [&](ContainerRecord& now) -> Status {
+        carry(loaded.record, now);
+        return {};
+    });
+    if (!merged) return fail(merged);
+    loaded = std::move(*merged);
     return {};
 }
 

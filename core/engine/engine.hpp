@@ -78,6 +78,12 @@ class Engine {
     [[nodiscard]] Result<StorageDriver*> storage(const std::string& name);
     [[nodiscard]] Result<CgroupBackend*> cgroup(const std::string& name);
     [[nodiscard]] Result<CgroupChoice> cgroup_choice(const std::string& name);
+    // Where a container's processes are counted, by its own driver. Errors: corrupt when its record has none.
+    struct OwnCgroup {
+        CgroupBackend* backend = nullptr;
+        Locator locator;
+    };
+    [[nodiscard]] Result<OwnCgroup> cgroup_of(const ContainerRecord& record);
     [[nodiscard]] Result<LogSink*> log(const std::string& name,
                                        const std::map<std::string, std::string>& options);
     [[nodiscard]] Result<StateStore*> state();
@@ -97,6 +103,10 @@ class Engine {
 
     // Saves if nobody else has meanwhile; the new revision is kept in `loaded`.
     [[nodiscard]] Status save(Loaded& loaded);
+    // For the holder of the baton: what others have written meanwhile (a name, limits, a policy) stays, and
+    // `carry` brings over what is the holder's to say. `loaded` is the record as it is then.
+    using RecordCarry = void (*)(const ContainerRecord& from, ContainerRecord& to);
+    [[nodiscard]] Status save_over(Loaded& loaded, RecordCarry carry);
     // Changes the record as it is now, once more if somebody else saved meanwhile; for what may be changed
     // without the baton. Errors: the change's own, and nothing is saved then.
     using RecordChange = std::function<Status(ContainerRecord&)>;

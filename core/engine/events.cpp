@@ -4,10 +4,10 @@
 #include "base/json.hpp"
 #include "base/sys.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
+#include <set>
 #include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -93,8 +93,15 @@ Result<EventReader> EventReader::open(const paths::Roots& roots) {
     if (!reader.events_ || ::inotify_add_watch(reader.events_.get(), roots.run_root.c_str(),
                                                IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR) < 0)
         return fail_errno(errno, "watch '" + roots.run_root + "'");
-    if (auto older = sys::openat(AT_FDCWD, older_events(reader.path_), O_RDONLY | O_NOFOLLOW))
-        reader.older_.fd = std::move(*older);
+    // The current one first: it may become the older one at any time, and would be missed the other way
+    // round.
+    if (auto turned = reader.turn(); !turned) return fail(turned);
+    auto older = sys::openat(AT_FDCWD, older_events(reader.path_), O_RDONLY | O_NOFOLLOW);
+    if (!older && older.error().sys_errno == ENOENT) return reader;
+    if (!older) return fail(older);
+    auto status = sys::fstat(older->get());
+    if (!status) return fail(status);
+    if (status->st_ino != reader.current_.inode) reader.older_ = Place{std::move(*older), status->st_ino, {}};
     return reader;
 }
 
@@ -151,12 +158,13 @@ Event container_event(const ContainerRecord& record, std::string action, Attribu
     event.attributes = std::move(more);
     event.attributes.emplace_back("image", record.image);
     event.attributes.emplace_back("name", record.name.str());
-    // Labels are the image's words, too: one that is called as an attribute does not take its place, and no
-    // key stands twice, which no reader of JSON would take.
+    // Labels are the image's words, too: one that is called as an attribute does not take its place, for no
+    // reader of JSON takes a key that stands twice.
+    std::set<std::string> taken;
+    for (const auto& [key, value] : event.attributes)
+        taken.insert(key);
     for (const auto& [key, value] : record.labels)
-        if (std::ranges::find(event.attributes, key, &Attributes::value_type::first) ==
-            event.attributes.end())
-            event.attributes.emplace_back(key, value);
+        if (taken.insert(key).second) event.attributes.emplace_back(key, value);
     return event;
 }
 

@@ -97,17 +97,6 @@ Result<Streams> make_streams(const ExecRequest& request, Attach attach) {
     return streams;
 }
 
-// docker's events name the command so.
-std::string event_words(const std::vector<std::string>& command) {
-    constexpr std::size_t kMostBytes = 4096;
-    std::string words;
-    for (const std::string& word : command) {
-        words += (words.empty() ? "" : " ") + word;
-        if (words.size() > kMostBytes) return words.substr(0, kMostBytes) + "…";
-    }
-    return words;
-}
-
 constexpr int kEngineError = 125;
 // All of a container are killed before its first process has ended; so long that may take.
 constexpr int kEndsWithin_ms = 100;
@@ -135,12 +124,9 @@ std::unexpected<RunError> not_begun(const Target& target, Error error, int exit_
 
 Result<runtime::Launch> begin(Engine& engine, const Target& target, const runtime::LaunchPlan& plan,
                               const Streams& streams) {
-    const ContainerRecord& record = target.record;
-    auto backend = engine.cgroup(record.drivers.cgroup);
-    if (!backend) return fail(backend);
-    const auto locator = record.intents.find("cgroup");
-    if (locator == record.intents.end()) return fail(Code::corrupt, "the record names no cgroup");
-    auto entry = (*backend)->entry(Locator(locator->second));
+    auto cgroup = engine.cgroup_of(target.record);
+    if (!cgroup) return fail(cgroup);
+    auto entry = cgroup->backend->entry(cgroup->locator);
     if (!entry) return fail(entry);
 
     runtime::LaunchInput input;
@@ -275,7 +261,7 @@ ExecResult exec(Engine& engine, std::string_view name_or_prefix, const ExecReque
     auto begun = begin_command(engine, name_or_prefix, request, attach);
     if (!begun) return std::unexpected<RunError>(begun.error());
     const ContainerRecord& record = begun->target.record;
-    engine.note(record, "exec_create: " + event_words(request.command));
+    engine.note(record, "exec_create: " + command_words(request.command));
     if (attach == Attach::detached) return leave_in_background(engine, *begun);
     begun->streams.detach_keys = how.detach_keys;
     auto outcome =

@@ -28,9 +28,13 @@ bool is_special(const std::string& path) {
     return there && !S_ISREG(there->st_mode);
 }
 
+std::string temporary_of(const std::string& path) {
+    return path + ".tmp." + std::to_string(::getpid());
+}
+
 // Gives a file without a name its name, in the place of whatever has it now.
 Status name_file(int fd, const std::string& path) {
-    const std::string temporary = path + ".tmp." + std::to_string(::getpid());
+    const std::string temporary = temporary_of(path);
     const std::string unnamed = "/proc/self/fd/" + std::to_string(fd);
     if (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, temporary.c_str(), AT_SYMLINK_FOLLOW) != 0)
         return fail_errno(errno, "make '" + temporary + "'");
@@ -55,6 +59,24 @@ Status export_rootfs(Engine& engine, std::string_view container, Stillness still
     return hold->release();
 }
 
+namespace {
+
+// Where the filesystem has no files without a name (NFS, 9p, overlayfs before 6.2): if we are killed, its
+// temporary name says what it is.
+Status export_by_name(Engine& engine, std::string_view container, Stillness stillness,
+                      const std::string& path) {
+    const std::string temporary = temporary_of(path);
+    auto fd = files::open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0600);
+    if (!fd) return fail(fd, "write '" + path + "'");
+    Status done = export_rootfs(engine, container, stillness, into(fd->get(), path));
+    if (done && ::rename(temporary.c_str(), path.c_str()) != 0)
+        done = fail_errno(errno, "rename to '" + path + "'");
+    if (!done) (void)::unlink(temporary.c_str()); // The first error is the one to report.
+    return done;
+}
+
+} // namespace
+
 Status export_to_file(Engine& engine, std::string_view container, Stillness stillness,
                       const std::string& path) {
     if (is_special(path)) {
@@ -64,6 +86,7 @@ Status export_to_file(Engine& engine, std::string_view container, Stillness stil
     }
     // Without a name until it is whole: if we are killed, nothing is left. It may hold secrets.
     auto fd = files::open(directory_of(path), O_TMPFILE | O_WRONLY, 0600);
+    if (!fd && fd.error().sys_errno == EOPNOTSUPP) return export_by_name(engine, container, stillness, path);
     if (!fd) return fail(fd, "write '" + path + "'");
     if (auto done = export_rootfs(engine, container, stillness, into(fd->get(), path)); !done) return done;
     return name_file(fd->get(), path);

@@ -17,11 +17,10 @@ namespace {
 // Whether the kernel killed something in the container for want of memory. Asked only where a limit was
 // set: elsewhere it says nothing about this container.
 bool ran_out_of_memory(Engine& engine, const ContainerRecord& record) {
-    const auto locator = record.intents.find("cgroup");
-    if (!record.memory_limit || locator == record.intents.end()) return false;
-    auto backend = engine.cgroup(record.drivers.cgroup);
-    if (!backend) return false;
-    auto stats = (*backend)->stats(Locator(locator->second));
+    if (!record.memory_limit) return false;
+    auto cgroup = engine.cgroup_of(record);
+    if (!cgroup) return false;
+    auto stats = cgroup->backend->stats(cgroup->locator);
     return stats && stats->oom_kills > 0;
 }
 
@@ -61,9 +60,7 @@ void copy_end(const ContainerRecord& from, ContainerRecord& to) {
     to.exit_code = from.exit_code;
     to.oom_killed = from.oom_killed;
     to.reason = from.reason;
-    const RestartPolicy policy = to.restart.policy;
-    to.restart = from.restart;
-    to.restart.policy = policy;
+    copy_restart_state(from, to);
 }
 
 // Releases what belongs to the run; the container is at rest, or waits to be restarted.
@@ -78,16 +75,7 @@ Status come_to_rest(Engine& engine, Loaded& container, Transition then = Transit
         if (!boot) return fail(boot);
         container.record.process.boot_id = std::move(*boot);
     }
-    auto saved = engine.save(container);
-    if (saved || saved.error().code != Code::conflict) return saved;
-    // It was renamed, paused or updated since it was read: that stays, but how it ended is ours to say.
-    auto merged = engine.amend(container.record.id, [&](ContainerRecord& now) -> Status {
-        copy_end(container.record, now);
-        return {};
-    });
-    if (!merged) return fail(merged);
-    container = std::move(*merged);
-    return {};
+    return engine.save_over(container, copy_end);
 }
 
 // No record: nothing was made yet, all has gone, or somebody deleted the record of a container that ran.
@@ -201,7 +189,10 @@ Status interrupted_start(Engine& engine, Loaded& container, Baton baton) {
     auto stopped = is_marked_stopped(engine, record.id);
     if (!stopped) return fail(stopped);
     if (!record.restart.begun || *stopped) return abandon_start(engine, container, std::move(baton));
+    auto fresh = is_of_this_boot(record); // That of the wait before it, until the record names its process.
+    if (!fresh) return fail(fresh);
     record.state = State::exited;
+    if (!*fresh) return give_restart_up(engine, container, std::move(baton));
     return wait_for_restart(engine, container, std::move(baton));
 }
 

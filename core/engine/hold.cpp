@@ -36,12 +36,6 @@ Result<process::Child> start_watcher(Engine& engine, const ContainerId& id, int 
     return process::spawn(request);
 }
 
-Result<CgroupBackend*> backend_of(Engine& engine, const ContainerRecord& record) {
-    if (!record.intents.contains("cgroup"))
-        return fail(Code::unsupported, "container '" + record.name.str() + "' has no cgroup to freeze");
-    return engine.cgroup(record.drivers.cgroup);
-}
-
 } // namespace
 
 Result<UniqueFd> write_note(Engine& engine, const ContainerId& id) {
@@ -58,21 +52,19 @@ Status settle_note(Engine& engine, const ContainerId& id, int note) {
     if (!container && container.error().code != Code::not_found) return fail(container);
     if (container && container->record.state == State::running) {
         const ContainerRecord& record = container->record;
-        const auto locator = record.intents.find("cgroup");
-        auto backend = engine.cgroup(record.drivers.cgroup);
-        if (!backend) return fail(backend);
-        if (locator != record.intents.end())
-            if (auto done = (*backend)->thaw(Locator(locator->second));
-                !done && done.error().code != Code::not_found)
-                return fail(done, "thaw container '" + record.name.str() + "'");
+        auto cgroup = engine.cgroup_of(record);
+        if (!cgroup) return fail(cgroup);
+        auto done = cgroup->backend->thaw(cgroup->locator);
+        if (!done && done.error().code != Code::not_found)
+            return fail(done, "thaw container '" + record.name.str() + "'");
     }
     if (::ftruncate(note, 0) != 0) return fail_errno(errno, "write 'frozen'");
     return {};
 }
 
 Result<Freeze> Freeze::take(Engine& engine, const ContainerRecord& record) {
-    auto backend = backend_of(engine, record);
-    if (!backend) return fail(backend);
+    auto cgroup = engine.cgroup_of(record);
+    if (!cgroup) return fail(cgroup);
     auto pipe = sys::pipe();
     if (!pipe) return fail(pipe);
     Freeze freeze(engine, record.id);
@@ -83,7 +75,7 @@ Result<Freeze> Freeze::take(Engine& engine, const ContainerRecord& record) {
     if (!watcher) return fail(watcher, "start the watcher of a frozen container");
     freeze.watcher_ = std::move(*watcher);
     freeze.pipe_ = std::move(pipe->write);
-    if (auto frozen = (*backend)->freeze(Locator(record.intents.find("cgroup")->second)); !frozen)
+    if (auto frozen = cgroup->backend->freeze(cgroup->locator); !frozen)
         return fail(frozen, "freeze container '" + record.name.str() + "'");
     return freeze;
 }

@@ -82,7 +82,7 @@ Status renew_joined(Engine& engine, const ContainerRecord& record, runtime::Cont
             if (space.kind == kind.kind) space.path = *path;
         if (kind.kind != runtime::NamespaceKind::ipc) continue;
         for (runtime::SpecMount& mount : spec.mounts)
-            if (mount.destination == "/dev/shm" && mount.type == "bind") mount.source = shm_source(*path);
+            if (is_shared_shm(mount)) mount.source = shm_source(*path);
     }
     return {};
 }

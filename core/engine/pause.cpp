@@ -22,8 +22,8 @@ Status check_state(Engine& engine, const ContainerRecord& record, State from) {
     if (!record.is_live()) return wrong_state(record, "not running");
     if (record.state != from)
         return wrong_state(record, from == State::running ? "already paused" : "not paused");
-    return check_let_go(engine,
-                        record); // Before that its processes are still ours, and somebody waits for them.
+    // Before that its processes are still ours, and somebody waits for them.
+    return check_let_go(engine, record);
 }
 
 Result<Loaded> change_state(Engine& engine, const ContainerId& id, State from, State to) {
@@ -41,11 +41,9 @@ Result<UniqueFd> claim_note(Engine& engine, const ContainerRecord& record) {
 }
 
 Status freeze_processes(Engine& engine, const ContainerRecord& record) {
-    const auto locator = record.intents.find("cgroup");
-    auto backend = engine.cgroup(record.drivers.cgroup);
-    if (!backend) return fail(backend);
-    if (locator == record.intents.end()) return fail(Code::corrupt, "the record names no cgroup");
-    auto frozen = (*backend)->freeze(Locator(locator->second));
+    auto cgroup = engine.cgroup_of(record);
+    if (!cgroup) return fail(cgroup);
+    auto frozen = cgroup->backend->freeze(cgroup->locator);
     if (frozen) return {};
     // Its cgroup goes with it.
     if (auto alive = process::is_alive(record.process); alive && !*alive)

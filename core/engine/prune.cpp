@@ -76,14 +76,17 @@ Result<Pruned> prune_images(Engine& engine, PruneImages which, const Chooser<ima
                             "' is damaged: which image it uses is unknown; see `system check`");
         used.insert(summary.record->image_id);
     }
+    const auto is_kept = [&](const image::ListedImage& listed) {
+        return !listed.image || used.contains(listed.image->id) ||
+               (which == PruneImages::dangling && !listed.references.empty()) ||
+               !is_chosen(chosen, *listed.image);
+    };
+    std::erase_if(*images, is_kept);
     Pruned pruned;
+    if (images->empty()) return pruned;
     const std::uint64_t before = storage_bytes(engine);
-    for (const image::ListedImage& listed : *images) {
-        if (!listed.image || used.contains(listed.image->id)) continue;
-        if (which == PruneImages::dangling && !listed.references.empty()) continue;
-        if (!is_chosen(chosen, *listed.image)) continue;
+    for (const image::ListedImage& listed : *images)
         remove_names(engine, listed, pruned);
-    }
     const std::uint64_t after = pruned.names.empty() ? before : storage_bytes(engine);
     pruned.freed += before - std::min(after, before); // Their unpacked layers.
     return pruned;

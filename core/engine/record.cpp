@@ -257,6 +257,20 @@ std::string_view to_string(RestartPolicy::Kind kind) {
     return name_of(kRestartKinds, kind);
 }
 
+std::string command_words(const std::vector<std::string>& command) {
+    constexpr std::size_t kMostBytes = 4096;
+    std::string words;
+    for (const std::string& word : command) {
+        words += (words.empty() ? "" : " ") + word;
+        if (words.size() <= kMostBytes) continue;
+        std::size_t end = kMostBytes; // Not in the middle of a character of UTF-8.
+        while (end > 0 && (static_cast<unsigned char>(words[end]) & 0xC0U) == 0x80U)
+            --end;
+        return words.substr(0, end) + "…";
+    }
+    return words;
+}
+
 std::vector<std::string> volume_names(const ContainerRecord& record) {
     std::vector<std::string> names;
     const auto intent = record.intents.find("volumes");

@@ -105,6 +105,9 @@ struct ContainerRecord {
 // The volumes that it uses, of its intent "volumes": names with a blank between.
 [[nodiscard]] std::vector<std::string> volume_names(const ContainerRecord& record);
 
+// A command for a history and for events: its words with blanks between, at most 4 KiB and "…".
+[[nodiscard]] std::string command_words(const std::vector<std::string>& command);
+
 // Errors: corrupt, naming the member; unsupported for a newer schema.
 [[nodiscard]] Result<ContainerRecord> parse_record(std::string_view document);
 // As the store has it: of the name its word counts, for renaming does not touch the document.

@@ -59,12 +59,14 @@ Status remove(Engine& engine, const ContainerId& id, Force force, Volumes volume
     container = engine.load(id); // Its owner may have removed it while we waited.
     if (!container && container.error().code == Code::not_found) return baton->finish(engine.roots(), id);
     if (!container) return fail(container);
-    if (container->record.transition != Transition::removing) {
-        container->record.transition = Transition::removing;
-        // As after --rm; written down, so that whoever finishes this does the same.
-        if (volumes == Volumes::remove) container->record.remove_after = true;
-        if (auto saved = engine.save(*container); !saved) return saved;
-    }
+    if (container->record.transition != Transition::removing)
+        container = engine.amend(id, [&](ContainerRecord& record) -> Status {
+            record.transition = Transition::removing;
+            // As after --rm; written down, so that whoever finishes this does the same.
+            if (volumes == Volumes::remove) record.remove_after = true;
+            return {};
+        });
+    if (!container) return fail(container);
     return discard(engine, *container, std::move(*baton));
 }
 

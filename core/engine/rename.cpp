@@ -28,8 +28,10 @@ Status rename_container(Engine& engine, const ContainerId& id, std::string_view 
     if (!container) return fail(container);
     if (container->record.name == *wanted)
         return fail(Code::conflict, "container '" + wanted->str() + "' has this name already");
-    // Whoever starts or removes it counts on its record; the monitor of one that runs does not.
-    if (container->record.transition == Transition::active) return give_freed_name(engine, id, *wanted);
+    // Whoever starts or removes it counts on its record; the monitor of one that runs, and whoever waits to
+    // restart it, do not.
+    if (container->record.transition == Transition::active || container->record.is_restarting())
+        return give_freed_name(engine, id, *wanted);
     auto baton = Baton::take(engine.roots(), id);
     if (!baton && baton.error().code == Code::busy) return in_other_hands(container->record);
     if (!baton) return fail(baton);

@@ -19,8 +19,8 @@ namespace mydocker::engine {
 // Errors: conflict when it ended meanwhile; unsupported when the root is several mounts.
 [[nodiscard]] Result<UniqueFd> open_layers(Engine& engine, const ContainerRecord& record, Access access);
 
-// What the container's own processes see, volumes included. It must run. Names below it are to be resolved
-// with RESOLVE_IN_ROOT. Errors: conflict when it ended meanwhile.
+// What the container's own processes began with, volumes and what they have mounted since included. It must
+// run. Names below it are to be resolved with RESOLVE_IN_ROOT. Errors: conflict when it ended meanwhile.
 [[nodiscard]] Result<UniqueFd> open_process_root(const ContainerRecord& record);
 
 // What a path names for a process in that root: links are followed, and none leads out of it.

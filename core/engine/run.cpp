@@ -8,6 +8,7 @@
 #include "engine/lifecycle.hpp"
 #include "engine/privileges.hpp"
 #include "engine/relay.hpp"
+#include "engine/restart.hpp"
 #include "engine/steps.hpp"
 
 #include <chrono>
@@ -132,11 +133,14 @@ RunResult relay_to_end(Engine& engine, Context& context, const Attachment& how, 
     record.state = State::exited;
     record.exit_code = 137;
     record.reason = "monitor lost";
-    auto baton = Baton::wait(engine.roots(), id);
-    if (!baton) return run_error(baton.error());
+    auto baton = Baton::wait(engine.roots(), id, kSettleLimit);
+    // Whoever else has it, sees to the end, and may keep it through the runs that follow by a policy.
+    if (!baton && baton.error().code != Code::timeout) return run_error(baton.error());
     auto report = exit_note(engine, id);
     if (!report) return run_error(report.error());
-    if (auto done = finish_with_baton(engine, id, std::move(*baton)); !done) return run_error(done.error());
+    if (baton)
+        if (auto done = finish_with_baton(engine, id, std::move(*baton)); !done)
+            return run_error(done.error());
     record.exit_code = *report ? (*report)->status.shell_code() : known_exit_code(engine, id, 137);
     return RunOutcome{.record = record, .waited = true, .unwritten = end->unwritten};
 }
@@ -227,6 +231,12 @@ void forget_last_run(Engine& engine, const ContainerId& id) {
         (void)::unlink((paths::run_directory(engine.roots(), id) + mark).c_str()); // Usually not there.
 }
 
+void copy_start(const ContainerRecord& from, ContainerRecord& to) {
+    to.transition = from.transition;
+    to.born_by_run = from.born_by_run;
+    copy_restart_state(from, to);
+}
+
 // What a start makes anew, by the container's own spec.
 Result<Draft> redraft(Engine& engine, Loaded container, Running& running) {
     Draft draft;
@@ -301,7 +311,7 @@ RunResult start(Engine& engine, const ContainerId& id, Attach attach, const Atta
     auto draft = redraft(engine, std::move(*container), running);
     if (!draft) return give_up(draft.error());
     draft->container.record.restart = {.policy = draft->container.record.restart.policy};
-    if (auto saved = engine.save(draft->container); !saved) return give_up(saved.error());
+    if (auto saved = engine.save_over(draft->container, copy_start); !saved) return give_up(saved.error());
     return let_run(engine, *draft, std::move(*baton), running, attach, how);
 }
 
@@ -316,7 +326,8 @@ RunResult start_again(Engine& engine, Loaded container, Baton baton) {
     auto draft = redraft(engine, container, running);
     if (!draft) return give_up(container, draft.error());
     draft->container.record.restart.begun = true;
-    if (auto saved = engine.save(draft->container); !saved) return give_up(container, saved.error());
+    if (auto saved = engine.save_over(draft->container, copy_start); !saved)
+        return give_up(container, saved.error());
     return let_run(engine, *draft, std::move(baton), running, Attach::detached, {});
 }
 

@@ -2,6 +2,7 @@
 #include "engine/shown_mounts.hpp"
 
 #include "engine/security.hpp"
+#include "engine/spec_builder.hpp"
 
 #include <algorithm>
 #include <array>
@@ -30,7 +31,7 @@ bool is_among(const std::vector<runtime::SpecMount>& known, const runtime::SpecM
 // What every container has; /dev/shm has its size from a flag of its own.
 bool is_default(const runtime::SpecMount& mount, const runtime::ContainerSpec& spec,
                 const std::string& bundle) {
-    if (mount.type == "bind") return mount.source.starts_with(bundle + "/");
+    if (mount.type == "bind") return is_shared_shm(mount) || mount.source.starts_with(bundle + "/");
     if (spec.root_readonly && is_among(scratch_mounts(), mount)) return true;
     return mount.source == "shm" || is_among(default_mounts(), mount);
 }

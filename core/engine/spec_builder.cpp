@@ -1,11 +1,12 @@
 // The spec of a container, from what the image and the user say and what is safe.
 #include "engine/spec_builder.hpp"
 
-#include "engine/environment.hpp"
+#include "base/environment.hpp"
 #include "engine/mounts.hpp"
 #include "engine/security.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 namespace mydocker::engine {
@@ -17,11 +18,11 @@ constexpr std::uint32_t kUmask = 0022;
 
 std::vector<std::string> environment(const SpecInput& input, const std::string& hostname) {
     std::vector<std::string> result;
-    set_variables(result, input.image.env);
-    if (!has_variable(result, "PATH")) set_variable(result, "PATH=" + std::string(kDefaultPath));
-    set_variable(result, "HOSTNAME=" + hostname);
-    if (input.request.terminal && !has_variable(result, "TERM")) set_variable(result, "TERM=xterm");
-    set_variables(result, input.request.environment);
+    environment::set_all(result, input.image.env);
+    if (!environment::has(result, "PATH")) environment::set(result, "PATH=" + std::string(kDefaultPath));
+    environment::set(result, "HOSTNAME=" + hostname);
+    if (input.request.terminal && !environment::has(result, "TERM")) environment::set(result, "TERM=xterm");
+    environment::set_all(result, input.request.environment);
     return result;
 }
 
@@ -53,6 +54,9 @@ void set_shm_size(std::vector<runtime::SpecMount>& mounts, std::uint64_t bytes) 
     }
 }
 
+// A user's bind mount has "rbind" (mounts.cpp).
+constexpr std::array<std::string_view, 5> kSharedShmOptions{"bind", "rprivate", "nosuid", "noexec", "nodev"};
+
 // Shared memory goes with the ipc namespace.
 void share_shm(const SpecInput& input, std::vector<runtime::SpecMount>& mounts) {
     const NamespaceMode::Kind kind = input.request.ipc.kind;
@@ -62,7 +66,7 @@ void share_shm(const SpecInput& input, std::vector<runtime::SpecMount>& mounts) 
             mount = {.destination = "/dev/shm",
                      .type = "bind",
                      .source = kind == NamespaceMode::Kind::host ? "/dev/shm" : shm_source(input.ipc_path),
-                     .options = {"bind", "rprivate", "nosuid", "noexec", "nodev"}};
+                     .options = {kSharedShmOptions.begin(), kSharedShmOptions.end()}};
 }
 
 std::vector<runtime::SpecMount> mounts(const SpecInput& input) {
@@ -250,6 +254,11 @@ Result<runtime::ContainerSpec> build_spec(const SpecInput& input) {
     spec.annotations = request.annotations;
     spec.annotations["io.mydocker.image"] = request.image;
     return spec;
+}
+
+bool is_shared_shm(const runtime::SpecMount& mount) {
+    return mount.destination == "/dev/shm" && mount.type == "bind" &&
+           std::ranges::equal(mount.options, kSharedShmOptions);
 }
 
 std::string shm_source(const std::string& ipc_path) {

@@ -36,6 +36,9 @@ struct SpecInput {
 
 // Where the shared memory of the container lies whose ipc namespace has this path.
 [[nodiscard]] std::string shm_source(const std::string& ipc_path);
+// Whether it is the shared memory of another ipc namespace; false: a user's own mount, or the usual one.
+// Pure.
+[[nodiscard]] bool is_shared_shm(const runtime::SpecMount& mount);
 
 // So many words of it are the entrypoint.
 [[nodiscard]] std::size_t entrypoint_size(const image::ImageConfig& image, const CreateRequest& request);

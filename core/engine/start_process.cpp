@@ -113,9 +113,9 @@ Result<UniqueFd> memory_file(const char* name, const std::string& bytes) {
 
 // What the monitor makes the container of, with the baton: from here on its copy is the baton.
 Status send_plan(Context& context, int session) {
-    auto backend = context.engine.cgroup(context.container.record.drivers.cgroup);
-    if (!backend) return fail(backend);
-    auto entry = (*backend)->entry(Locator(context.container.record.intents.find("cgroup")->second));
+    auto cgroup = context.engine.cgroup_of(context.container.record);
+    if (!cgroup) return fail(cgroup);
+    auto entry = cgroup->backend->entry(cgroup->locator);
     if (!entry) return fail(entry);
     auto joined = open_namespaces(context);
     if (!joined) return fail(joined);
@@ -211,6 +211,16 @@ Status await_noted(Context& context, MessageKind expected, std::string_view what
     return await(context, expected, payload);
 }
 
+void copy_run(const ContainerRecord& from, ContainerRecord& to) {
+    to.process = from.process;
+    to.state = from.state;
+    to.transition = from.transition;
+    to.started_ns = from.started_ns;
+    to.reason = from.reason;
+    to.oom_killed = from.oom_killed;
+    to.health = from.health;
+}
+
 // The record names the process before anything of the user's runs.
 Status record_process(Context& context, process::ProcessId process) {
     ContainerRecord& record = context.container.record;
@@ -225,7 +235,7 @@ Status record_process(Context& context, process::ProcessId process) {
         fresh.check = record.health->check;
         record.health = std::move(fresh);
     }
-    return context.engine.save(context.container);
+    return context.engine.save_over(context.container, copy_run);
 }
 
 } // namespace

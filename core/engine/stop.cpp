@@ -41,10 +41,8 @@ Status resume(Engine& engine, const ContainerRecord& record) {
 }
 
 Status kill_everything(Engine& engine, const ContainerRecord& record, int pidfd) {
-    const auto locator = record.intents.find("cgroup");
-    auto backend = engine.cgroup(record.drivers.cgroup);
-    if (backend && locator != record.intents.end())
-        (void)(*backend)->kill(Locator(locator->second), SIGKILL); // What it misses dies with the first.
+    if (auto cgroup = engine.cgroup_of(record))
+        (void)cgroup->backend->kill(cgroup->locator, SIGKILL); // What it misses dies with the first.
     // Its pid namespace dies with it; and while it is being born it may not be in its cgroup yet.
     return kill_and_wait(pidfd);
 }
@@ -112,6 +110,10 @@ Status stop(Engine& engine, const ContainerId& id, const StopRequest& request) {
         if (!record.is_live() && !record.is_restarting()) return {};
         auto stopped = stop_once(engine, record, request);
         if (!stopped || record.restart.policy.kind == RestartPolicy::Kind::no) return stopped;
+        // Its process is over, and by the mark its owner, who has been waited for, will not run it again.
+        auto now = engine.load(id);
+        if (now && record.is_live() && now->record.is_live() && now->record.process == record.process)
+            return {};
     }
     return fail(Code::timeout, "container '" + paths::short_id(id) + "' is still in another process's hands");
 }

@@ -59,16 +59,13 @@ Status keep(Engine& engine, const ContainerId& id, runtime::ContainerSpec spec, 
 
 Status update_running(Engine& engine, const ContainerRecord& record, const runtime::ContainerSpec& spec,
                       const Resources& set) {
-    const auto name = record.intents.find("cgroup");
-    if (name == record.intents.end()) return fail(Code::corrupt, "the record names no cgroup");
-    auto backend = engine.cgroup(record.drivers.cgroup);
-    if (!backend) return fail(backend);
-    const Locator locator(name->second);
-    Status done = (*backend)->update(locator, set);
+    auto cgroup = engine.cgroup_of(record);
+    if (!cgroup) return fail(cgroup);
+    Status done = cgroup->backend->update(cgroup->locator, set);
     if (done) done = keep(engine, record.id, spec, set);
     if (done) return done;
     Error error = done.error();
-    if (auto undone = (*backend)->update(locator, undo_limits(spec.resources, set)); !undone)
+    if (auto undone = cgroup->backend->update(cgroup->locator, undo_limits(spec.resources, set)); !undone)
         error.text += "; and while undoing it: " + describe(undone.error());
     if (auto undone = write_config(engine, record.id, spec); !undone)
         error.text += "; and while undoing it: " + describe(undone.error());
@@ -77,40 +74,41 @@ Status update_running(Engine& engine, const ContainerRecord& record, const runti
 
 // Whether this host can give it these limits: a cgroup with them, for an instant. As a start that is given
 // up, so that recovery knows it.
-Status try_limits(Engine& engine, Loaded& container, const Resources& limits) {
-    const auto name = container.record.intents.find("cgroup");
-    if (name == container.record.intents.end()) return fail(Code::corrupt, "the record names no cgroup");
-    const Locator locator(name->second);
-    auto backend = engine.cgroup(container.record.drivers.cgroup);
-    if (!backend) return fail(backend);
-    container.record.transition = Transition::starting;
-    container.record.born_by_run = false; // Given up, it stays.
-    if (auto saved = engine.save(container); !saved) return saved;
-    Status tried = (*backend)->create(locator, limits);
-    const Status removed = (*backend)->remove(locator);
+Status try_limits(Engine& engine, const ContainerRecord& record, const Resources& limits) {
+    auto cgroup = engine.cgroup_of(record);
+    if (!cgroup) return fail(cgroup);
+    const auto set_transition = [&](Transition transition) {
+        return engine.amend(record.id, [&](ContainerRecord& now) -> Status {
+            now.transition = transition;
+            now.born_by_run = false; // Given up, it stays.
+            return {};
+        });
+    };
+    if (auto begun = set_transition(Transition::starting); !begun) return fail(begun);
+    Status tried = cgroup->backend->create(cgroup->locator, limits);
+    const Status removed = cgroup->backend->remove(cgroup->locator);
     if (tried && !removed) tried = removed;
-    container.record.transition = Transition::none;
-    auto saved = engine.save(container);
-    return tried ? saved : tried;
+    auto ended = set_transition(Transition::none);
+    return tried && !ended ? Status(fail(ended)) : tried;
 }
 
-Status update_at_rest(Engine& engine, Loaded& container, const runtime::ContainerSpec& spec,
+Status update_at_rest(Engine& engine, const ContainerRecord& record, const runtime::ContainerSpec& spec,
                       const Resources& set) {
-    if (auto fit = try_limits(engine, container, merge_limits(spec.resources, set)); !fit) return fit;
-    auto kept = keep(engine, container.record.id, spec, set);
+    if (auto fit = try_limits(engine, record, merge_limits(spec.resources, set)); !fit) return fit;
+    auto kept = keep(engine, record.id, spec, set);
     if (kept) return kept;
-    if (auto undone = write_config(engine, container.record.id, spec); !undone)
+    if (auto undone = write_config(engine, record.id, spec); !undone)
         return fail(Code::io, describe(kept.error()) + "; and while undoing it: " + describe(undone.error()));
     return kept;
 }
 
-Status change_limits(Engine& engine, Loaded& container, const Resources& asked) {
-    auto spec = read_spec(engine, container.record.id);
+Status change_limits(Engine& engine, const ContainerRecord& record, const Resources& asked) {
+    auto spec = read_spec(engine, record.id);
     if (!spec) return fail(spec);
-    auto set = to_set(engine, container.record, spec->resources, asked);
+    auto set = to_set(engine, record, spec->resources, asked);
     if (!set) return fail(set);
-    return container.record.is_live() ? update_running(engine, container.record, *spec, *set)
-                                      : update_at_rest(engine, container, *spec, *set);
+    return record.is_live() ? update_running(engine, record, *spec, *set)
+                            : update_at_rest(engine, record, *spec, *set);
 }
 
 Status update_limits(Engine& engine, const ContainerId& id, const Resources& asked) {
@@ -120,8 +118,7 @@ Status update_limits(Engine& engine, const ContainerId& id, const Resources& ask
     const std::string what = "container '" + container->record.name.str() + "'";
     if (!container->record.is_live()) {
         auto taken = Baton::take(engine.roots(), id);
-        if (!taken && taken.error().code == Code::busy)
-            return fail(Code::conflict, what + " is being started or removed; try again");
+        if (!taken && taken.error().code == Code::busy) return in_other_hands(container->record);
         if (!taken) return fail(taken);
         baton.emplace(std::move(*taken));
     }
@@ -132,7 +129,7 @@ Status update_limits(Engine& engine, const ContainerId& id, const Resources& ask
     if (done && !container) done = fail(container);
     if (done && container->record.is_live() == baton.has_value())
         done = fail(Code::conflict, what + " has just been started or ended; try again");
-    if (done) done = change_limits(engine, *container, asked);
+    if (done) done = change_limits(engine, container->record, asked);
     if (!baton) return done;
     auto finished = baton->finish(engine.roots(), id);
     return done ? finished : done;

@@ -15,21 +15,12 @@ std::unexpected<Error> at_rest(const ContainerRecord& record) {
     return fail(Code::conflict, "container '" + record.name.str() + "' is not running");
 }
 
-struct Counted {
-    CgroupBackend* backend = nullptr;
-    Locator locator;
-};
-
-// Where it is counted. Until it was let go its first process may still be in the engine's own cgroup.
-Result<Counted> counted(Engine& engine, const ContainerRecord& record) {
-    const auto locator = record.intents.find("cgroup");
+// Until it was let go its first process may still be in the engine's own cgroup.
+Result<Engine::OwnCgroup> counted(Engine& engine, const ContainerRecord& record) {
     auto gone = was_let_go(engine, record.id);
     if (!gone) return fail(gone);
     if (!record.is_live() || !*gone) return at_rest(record);
-    if (locator == record.intents.end()) return fail(Code::corrupt, "the record names no cgroup");
-    auto backend = engine.cgroup(record.drivers.cgroup);
-    if (!backend) return fail(backend);
-    return Counted{*backend, Locator(locator->second)};
+    return engine.cgroup_of(record);
 }
 
 // What the kernel says of its network namespace, if that is its own: an unreadable file counts nothing.

@@ -1,5 +1,6 @@
 #include "image/config_change.hpp"
 
+#include "base/environment.hpp"
 #include "base/signals.hpp"
 #include "image/config_words.hpp"
 #include "image/entry_path.hpp"
@@ -43,16 +44,6 @@ void set_pair(std::vector<std::pair<std::string, std::string>>& pairs, std::stri
         return;
     }
     pairs.emplace_back(std::move(key), std::move(value));
-}
-
-void set_variable(Strings& environment, const std::string& key, const std::string& value) {
-    const auto known = std::ranges::find_if(
-        environment, [&](const std::string& variable) { return variable.starts_with(key + "="); });
-    if (known != environment.end()) {
-        *known = key + "=" + value;
-        return;
-    }
-    environment.push_back(key + "=" + value);
 }
 
 void add_once(Strings& list, std::string item) {
@@ -99,7 +90,7 @@ Status change_env(ConfigEdit& edit, std::string_view text) {
     auto pairs = pairs_of(text, edit.config.env);
     if (!pairs) return fail(pairs);
     for (const auto& [key, value] : *pairs)
-        set_variable(edit.config.env, key, value);
+        environment::set(edit.config.env, key + "=" + value);
     return {};
 }
 

@@ -1,5 +1,6 @@
 #include "image/config_words.hpp"
 
+#include "base/environment.hpp"
 #include "base/json.hpp"
 
 #include <cctype>
@@ -18,11 +19,9 @@ bool is_name(char c) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
 }
 
-std::string_view value_of(const std::vector<std::string>& environment, std::string_view name) {
-    for (const std::string& variable : environment)
-        if (variable.size() > name.size() && variable[name.size()] == '=' && variable.starts_with(name))
-            return std::string_view(variable).substr(name.size() + 1);
-    return {};
+// Of a variable that is not set: nothing.
+std::string_view value_of(const std::vector<std::string>& variables, std::string_view name) {
+    return environment::find(variables, name).value_or(std::string_view());
 }
 
 // Reads one text from its front.

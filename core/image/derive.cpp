@@ -1,6 +1,7 @@
 #include "image/derive.hpp"
 
 #include "base/json.hpp"
+#include "image/config_asked.hpp"
 #include "image/manifest.hpp"
 
 #include <algorithm>
@@ -35,8 +36,6 @@ json::Value& open_member(json::Value& object, std::string_view key, json::Value 
 
 // What the new configuration asks for, in the members that it knows; others stay.
 Status set_asked(json::Value& root, const ConfigEdit& edit) {
-    auto document = json::parse(to_json(edit.config, {}), {.bytes = kMaxConfigBytes, .depth = 32});
-    if (!document) return fail(document);
     json::Value& asked = open_member(root, "config", json::Object{});
     if (asked.if_object() == nullptr) return fail(Code::corrupt, "member 'config' is no object");
     constexpr std::string_view kOurs[] = {"User",   "ExposedPorts", "Env",        "Entrypoint",
@@ -45,8 +44,9 @@ Status set_asked(json::Value& root, const ConfigEdit& edit) {
     std::erase_if(*asked.if_object(), [&](const auto& member) {
         return std::ranges::find(kOurs, member.first) != std::ranges::end(kOurs);
     });
-    for (auto& [key, value] : *find_member(*document, "config")->if_object())
-        if (std::ranges::find(kOurs, key) != std::ranges::end(kOurs)) asked.set(key, std::move(value));
+    json::Value ours = asked_json(edit.config);
+    for (auto& [key, value] : *ours.if_object())
+        asked.set(key, std::move(value));
     if (edit.on_build.empty()) return {};
     json::Value& triggers = open_member(asked, "OnBuild", json::Array{});
     if (triggers.if_array() == nullptr) return fail(Code::corrupt, "member 'OnBuild' is no list");
@@ -111,7 +111,10 @@ Result<std::string> derive_config(std::string_view base_document, const Derivati
     if (auto set = set_asked(*root, derivation.edit); !set) return fail(set);
     if (auto added = add_layer(*root, diff_id); !added) return fail(added);
     if (auto added = add_history(*root, derivation); !added) return fail(added);
-    return json::dump(*root);
+    std::string document = json::dump(*root);
+    // What nobody could read again is not stored.
+    if (auto read = parse_config(document); !read) return fail(read, "the new configuration");
+    return document;
 }
 
 Result<DerivedImage> derive_image(Store& store, Ingest& ingest, const Image& base, const Blob& layer,

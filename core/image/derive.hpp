@@ -23,7 +23,8 @@ struct Derivation {
     std::string comment;
 };
 
-// The configuration document of the new image. Pure. Errors: corrupt when the base's cannot be understood.
+// The configuration document of the new image. Pure. Errors: corrupt when the base's cannot be understood;
+// those of parse_config when the new one could not be: it is over a limit.
 [[nodiscard]] Result<std::string> derive_config(std::string_view base_document, const Derivation& derivation,
                                                 const Digest& diff_id);
 

@@ -91,7 +91,10 @@ std::optional<EntryType> type_of(mode_t mode) {
 Result<std::optional<TarEntry>> read_entry(int fd, const struct stat& status, std::string name,
                                            const DiagnosticFn& warn) {
     const auto type = type_of(status.st_mode);
-    if (!type) return std::nullopt;
+    if (!type) {
+        if (warn) warn("left out: socket " + shown(name));
+        return std::nullopt;
+    }
     TarEntry entry;
     entry.type = *type;
     entry.path = std::move(name);

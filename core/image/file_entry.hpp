@@ -17,7 +17,8 @@ namespace mydocker::image {
 
 // The entry of what `fd`, opened with O_PATH, stands for; `name` becomes its path, with a slash behind that
 // of a directory. Nothing for a socket: it means nothing without its process. What overlayfs keeps for itself
-// and labels of the host's security policy are no part of it. `warn` takes what an archive cannot hold.
+// and labels of the host's security policy are no part of it. `warn`, which may be empty, is told what is
+// left out because an archive cannot hold it, sockets included.
 [[nodiscard]] Result<std::optional<TarEntry>> read_entry(int fd, const struct stat& status, std::string name,
                                                          const DiagnosticFn& warn);
 

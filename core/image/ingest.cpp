@@ -5,16 +5,19 @@
 #include <array>
 #include <cerrno>
 #include <fcntl.h>
-#include <functional>
 #include <unistd.h>
 
 namespace mydocker::image {
 
 namespace {
 
-constexpr const char* kIngest = "ingest";
+constexpr const char* kIngests = "ingest";
 constexpr const char* kLock = "lock";
 constexpr std::uint64_t kWriteBack = std::uint64_t{8} << 20U;
+
+std::string path_of(const std::string& name) {
+    return std::string(kIngests) + "/" + name;
+}
 
 Result<std::string> random_name() {
     std::array<unsigned char, 8> bytes{};
@@ -28,11 +31,32 @@ Result<std::string> random_name() {
     return name;
 }
 
-// True: its owner is gone (or never came as far as the lock; all of that happens under the store's).
-Result<bool> is_abandoned(int ingest, const std::string& name) {
-    auto lock = files::open_at(ingest, name + "/" + kLock, O_RDWR | O_NOFOLLOW);
-    if (!lock) return true;
-    return sys::try_lock(lock->get());
+// True: its owner is gone, or never came as far as the lock, all of which happens under the store's. What
+// cannot have a lock of ours in it, a file or a link, has no owner either.
+Result<bool> is_abandoned(int ingests, const std::string& name) {
+    auto lock = files::open_at(ingests, name + "/" + kLock, O_RDWR | O_NOFOLLOW);
+    if (lock) return sys::try_lock(lock->get());
+    const int error = lock.error().sys_errno;
+    if (error == ENOENT || error == ENOTDIR || error == ELOOP || error == EISDIR) return true;
+    return fail(lock, "image store");
+}
+
+struct Ingests {
+    UniqueFd directory;
+    std::vector<std::string> names;
+};
+
+// All that there are, whoever has them; none where the store never had one.
+Result<Ingests> list_ingests(int content) {
+    auto directory = files::open_at(content, kIngests, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!directory)
+        return directory.error().code == Code::not_found ? Ingests() : Result<Ingests>(fail(directory));
+    auto entries = files::list_directory(directory->get(), kIngests);
+    if (!entries) return fail(entries);
+    Ingests ingests{std::move(*directory), {}};
+    for (files::DirectoryEntry& entry : *entries)
+        ingests.names.push_back(std::move(entry.name));
+    return ingests;
 }
 
 } // namespace
@@ -77,46 +101,36 @@ Status BlobWriter::finish_as(const Digest& expected) {
     return fail(Code::corrupt, "blob " + expected.str() + " has digest " + blob->digest.str());
 }
 
-namespace {
+Result<bool> Ingest::has_any(int content) {
+    const auto ingests = list_ingests(content);
+    if (!ingests) return fail(ingests);
+    return !ingests->names.empty();
+}
 
-// Visits the sessions whose owner is gone.
-Status visit_abandoned(int content, const std::function<Status(int, const std::string&)>& visit) {
-    auto ingest = files::open_at(content, kIngest, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!ingest) return ingest.error().code == Code::not_found ? Status{} : fail(ingest);
-    auto entries = files::list_directory(ingest->get(), kIngest);
-    if (!entries) return fail(entries);
-    for (const auto& entry : *entries) {
-        auto abandoned = is_abandoned(ingest->get(), entry.name);
+Result<std::vector<std::string>> Ingest::list_abandoned(int content) {
+    auto ingests = list_ingests(content);
+    if (!ingests) return fail(ingests);
+    std::vector<std::string> names;
+    for (std::string& name : ingests->names) {
+        auto abandoned = is_abandoned(ingests->directory.get(), name);
         if (!abandoned) return fail(abandoned);
-        if (!*abandoned) continue;
-        if (auto visited = visit(ingest->get(), entry.name); !visited) return visited;
+        if (*abandoned) names.push_back(std::move(name));
     }
+    return names;
+}
+
+Status Ingest::remove_abandoned(int content, const std::vector<std::string>& names) {
+    for (const std::string& name : names)
+        if (auto removed = files::remove_tree(content, path_of(name)); !removed) return removed;
     return {};
 }
 
-} // namespace
-
-Result<bool> Ingest::has_abandoned(int content) {
-    bool any = false;
-    auto visited = visit_abandoned(content, [&](int, const std::string&) -> Status {
-        any = true;
-        return {};
-    });
-    if (!visited) return fail(visited);
-    return any;
-}
-
-Status Ingest::sweep(int content) {
-    return visit_abandoned(
-        content, [](int ingest, const std::string& name) { return files::remove_tree(ingest, name); });
-}
-
 Result<Ingest> Ingest::begin(int content) {
-    if (::mkdirat(content, kIngest, 0700) != 0 && errno != EEXIST)
-        return fail_errno(errno, "make directory 'ingest' of the image store");
+    if (::mkdirat(content, kIngests, 0700) != 0 && errno != EEXIST)
+        return fail_errno(errno, "make directory '" + std::string(kIngests) + "' of the image store");
     auto name = random_name();
     if (!name) return fail(name);
-    const std::string path = std::string(kIngest) + "/" + *name;
+    const std::string path = path_of(*name);
     if (auto made = sys::mkdirat(content, path, 0700); !made) return fail(made);
     auto directory = files::open_at(content, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!directory) return fail(directory);
@@ -130,7 +144,7 @@ Result<Ingest> Ingest::begin(int content) {
 Ingest::~Ingest() {
     if (!directory_ || name_.empty()) return; // moved from, or left behind
     // What stays behind is swept by the next load.
-    (void)files::remove_tree(content_, std::string(kIngest) + "/" + name_);
+    (void)files::remove_tree(content_, path_of(name_));
 }
 
 Result<BlobWriter> Ingest::create_blob() {

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mydocker::image {
 
@@ -57,11 +58,13 @@ class Ingest {
   public:
     // `content`: the store's directory; borrowed. The store's lock must be held.
     [[nodiscard]] static Result<Ingest> begin(int content);
-    // Whether there is a directory whose owner is gone: a change of the store was cut off. The store's
-    // lock must be held.
-    [[nodiscard]] static Result<bool> has_abandoned(int content);
-    // Removes those directories. The store's lock must be held.
-    [[nodiscard]] static Status sweep(int content);
+    // Whether there is any directory, whoever has it. Needs no lock.
+    [[nodiscard]] static Result<bool> has_any(int content);
+    // The directories whose owner is gone: changes of the store that were cut off. The store's lock must be
+    // held.
+    [[nodiscard]] static Result<std::vector<std::string>> list_abandoned(int content);
+    // Removes those. The store's lock must be held, and have been since they were listed.
+    [[nodiscard]] static Status remove_abandoned(int content, const std::vector<std::string>& names);
 
     Ingest(Ingest&&) noexcept = default;
     Ingest& operator=(Ingest&&) = delete;

@@ -1,5 +1,6 @@
 // The image configuration document: parsed with limits, and written for images of our own making.
 #include "base/json.hpp"
+#include "image/config_asked.hpp"
 #include "image/entry_path.hpp"
 #include "image/manifest.hpp"
 
@@ -162,27 +163,6 @@ json::Value to_keys(const std::vector<std::string>& items) {
     return object;
 }
 
-json::Value to_asked(const ImageConfig& config) {
-    json::Value asked{json::Object{}};
-    if (!config.user.empty()) asked.set("User", config.user);
-    if (!config.exposed_ports.empty()) asked.set("ExposedPorts", to_keys(config.exposed_ports));
-    if (!config.env.empty()) asked.set("Env", to_list(config.env));
-    if (!config.entrypoint.empty()) asked.set("Entrypoint", to_list(config.entrypoint));
-    if (!config.cmd.empty()) asked.set("Cmd", to_list(config.cmd));
-    if (!config.volumes.empty()) asked.set("Volumes", to_keys(config.volumes));
-    if (!config.working_dir.empty()) asked.set("WorkingDir", config.working_dir);
-    if (!config.stop_signal.empty()) asked.set("StopSignal", config.stop_signal);
-    if (!config.labels.empty()) {
-        json::Value labels{json::Object{}};
-        for (const auto& [key, value] : config.labels)
-            labels.set(key, value);
-        asked.set("Labels", std::move(labels));
-    }
-    if (!config.healthcheck.empty())
-        if (auto check = json::parse(config.healthcheck)) asked.set("Healthcheck", std::move(*check));
-    return asked;
-}
-
 } // namespace
 
 Result<ConfigDocument> parse_config(std::string_view text) {
@@ -204,13 +184,34 @@ Result<ConfigDocument> parse_config(std::string_view text) {
     return document;
 }
 
+json::Value asked_json(const ImageConfig& config) {
+    json::Value asked{json::Object{}};
+    if (!config.user.empty()) asked.set("User", config.user);
+    if (!config.exposed_ports.empty()) asked.set("ExposedPorts", to_keys(config.exposed_ports));
+    if (!config.env.empty()) asked.set("Env", to_list(config.env));
+    if (!config.entrypoint.empty()) asked.set("Entrypoint", to_list(config.entrypoint));
+    if (!config.cmd.empty()) asked.set("Cmd", to_list(config.cmd));
+    if (!config.volumes.empty()) asked.set("Volumes", to_keys(config.volumes));
+    if (!config.working_dir.empty()) asked.set("WorkingDir", config.working_dir);
+    if (!config.stop_signal.empty()) asked.set("StopSignal", config.stop_signal);
+    if (!config.labels.empty()) {
+        json::Value labels{json::Object{}};
+        for (const auto& [key, value] : config.labels)
+            labels.set(key, value);
+        asked.set("Labels", std::move(labels));
+    }
+    if (!config.healthcheck.empty())
+        if (auto check = json::parse(config.healthcheck)) asked.set("Healthcheck", std::move(*check));
+    return asked;
+}
+
 std::string to_json(const ImageConfig& config, const std::vector<Digest>& diff_ids) {
     json::Value root;
     if (!config.created.empty()) root.set("created", config.created);
     root.set("architecture", config.architecture);
     root.set("os", config.os);
     if (!config.variant.empty()) root.set("variant", config.variant);
-    root.set("config", to_asked(config));
+    root.set("config", asked_json(config));
     json::Value ids{json::Array{}};
     for (const Digest& id : diff_ids)
         ids.push(id.str());

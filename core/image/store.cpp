@@ -374,9 +374,9 @@ Result<std::uint64_t> Store::sweep() {
 // Every change of the store is made within an ingest, so that one without an owner says that a change was
 // cut off, and that there may be blobs without an image and a half index beside the index.
 Status Store::take_leftovers_away() const {
-    auto abandoned = Ingest::has_abandoned(directory_.get());
+    const auto abandoned = Ingest::list_abandoned(directory_.get());
     if (!abandoned) return fail(abandoned);
-    if (!*abandoned) return {};
+    if (abandoned->empty()) return {};
     auto entries = files::list_directory(directory_.get(), path_);
     if (!entries) return fail(entries);
     for (const auto& entry : *entries)
@@ -387,15 +387,15 @@ Status Store::take_leftovers_away() const {
     // Blobs that cannot be told from used ones stay until the damaged image is removed. What failed for
     // another reason the next command can do: the mark stays for it.
     if (auto freed = collect(read->index); !freed && !is_damage(freed.error())) return {};
-    return Ingest::sweep(directory_.get()); // Last: it is what says that there is something to do.
+    // Last: they are what says that there is something to do.
+    return Ingest::remove_abandoned(directory_.get(), *abandoned);
 }
 
 Status Store::settle() const {
     // Whose owner lives is told apart under the lock only; that nothing is there needs none.
-    auto ingest = files::open_at(directory_.get(), "ingest", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!ingest) return {};
-    auto entries = files::list_directory(ingest->get(), "ingest");
-    if (!entries || entries->empty()) return {};
+    const auto any = Ingest::has_any(directory_.get());
+    if (!any) return fail(any);
+    if (!*any) return {};
     auto lock = lock_content(directory_.get());
     if (!lock) return fail(lock);
     return take_leftovers_away();

@@ -41,8 +41,8 @@ char type_letter(EntryType type) {
 // The fields of a block, all of which fit.
 struct Fields {
     char type = '0';
-    std::string_view name;
-    std::string_view link;
+    std::string name;
+    std::string link;
     std::uint64_t mode = 0;
     std::uint64_t uid = 0;
     std::uint64_t gid = 0;
@@ -127,7 +127,6 @@ struct Draft {
     Fields fields;
     std::string records;
     std::string map;
-    std::string name;         // of the block, if it is not the entry's
     std::uint64_t stored = 0; // bytes that follow the block: map and data
 };
 
@@ -159,8 +158,7 @@ void fit_holes(const TarEntry& entry, Draft& draft) {
     add_record(draft.records, "GNU.sparse.name", entry.path);
     add_record(draft.records, "GNU.sparse.realsize", std::to_string(entry.size));
     // A reader that knows nothing of holes shall not take the map for the file.
-    draft.name = "GNUSparseFile.0/" + std::string(split_path(entry.path).name);
-    draft.fields.name = draft.name;
+    draft.fields.name = "GNUSparseFile.0/" + std::string(split_path(entry.path).name);
 }
 
 Status fit_xattrs(const TarEntry& entry, Draft& draft) {
@@ -245,8 +243,11 @@ Status TarWriter::begin(const TarEntry& entry) {
     auto draft = draft_of(entry);
     if (!draft) return fail(draft);
     if (!draft->records.empty()) {
-        const std::string name = "PaxHeaders.0/" + std::string(split_path(entry.path).name);
-        const Fields pax{.type = 'x', .name = name, .link = {}, .mode = 0644, .size = draft->records.size()};
+        const Fields pax{.type = 'x',
+                         .name = "PaxHeaders.0/" + std::string(split_path(entry.path).name),
+                         .link = {},
+                         .mode = 0644,
+                         .size = draft->records.size()};
         if (auto done = put(view(make_block(pax))); !done) return done;
         if (auto done = put(draft->records); !done) return done;
         if (auto done = pad(padding_of(draft->records.size())); !done) return done;

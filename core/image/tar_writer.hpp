@@ -1,6 +1,6 @@
 // Writes tar archives as a stream, in the form that every reader of today takes: ustar blocks, with a pax
 // header in front of an entry that does not fit into one. Names, owners, times and xattrs come out of
-// tar_reader as they went in. Not for reading files from a disk (tree_archive.hpp).
+// tar_reader as they went in. Not for reading files from a disk (tree_reader.hpp).
 //
 //   what does not fit                         record
 //   a name or link over 100 bytes             path, linkpath

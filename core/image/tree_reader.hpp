@@ -1,5 +1,5 @@
-// Reads a directory tree as entries, for an archive or for another tree: hard links found, sockets left out.
-// Every name is reached from the root's descriptor without following a link.
+// Reads a directory tree as entries, for an archive or for another tree: hard links found, sockets left out
+// and named. Every name is reached from the root's descriptor without following a link.
 #pragma once
 
 #include "image/file_entry.hpp"

@@ -7,20 +7,12 @@
 
 #include <array>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 namespace mydocker::runtime::init {
 namespace {
-
-constexpr std::uint64_t kPlainLookup = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
-
-struct Parent {
-    UniqueFd directory;
-    std::string name;
-};
 
 // Splits a path into its directory, opened and made if absent, and the last name. /dev is opened once for
 // all that goes into it.
@@ -31,9 +23,10 @@ class Directories {
     Result<int> open(const std::string& path) {
         const std::string above = path.substr(0, path.find_last_of('/'));
         if (directory_ && above == path_) return directory_.get();
-        auto opened = above.empty() ? sys::openat2(root_, ".", O_PATH | O_DIRECTORY, kPlainLookup)
-                                    : open_target(root_, above, TargetKind::directory,
-                                                  above == "/dev" ? Links::refuse : Links::follow);
+        auto opened = above.empty()
+                          ? sys::openat2(root_, ".", O_PATH | O_DIRECTORY, resolve_in_root(Links::refuse))
+                          : open_target(root_, above, TargetKind::directory,
+                                        above == "/dev" ? Links::refuse : Links::follow);
         if (!opened) return fail(opened);
         directory_ = std::move(*opened);
         path_ = above;
@@ -80,7 +73,7 @@ class Masks {
 
     Status hide(const std::string& path) {
         // Links are followed as the mount does it. What is not there needs no hiding.
-        auto there = sys::openat2(init_.root.get(), path, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+        auto there = sys::openat2(init_.root.get(), path, O_PATH, resolve_in_root(Links::follow));
         const int error = there ? 0 : there.error().sys_errno;
         if (error == ENOENT || error == ENOTDIR) return {};
         if (!there) return fail(there, "hide '" + path + "'");
@@ -100,7 +93,7 @@ class Masks {
     // The null device that we made, checked to be one: an image could not put another in its place, but
     // nothing is hidden behind what is not null.
     Status open_null() {
-        auto null = sys::openat2(init_.root.get(), "dev/null", O_PATH, kPlainLookup);
+        auto null = sys::openat2(init_.root.get(), "dev/null", O_PATH, resolve_in_root(Links::refuse));
         if (!null) return fail(null);
         auto status = sys::fstat(null->get());
         if (!status) return fail(status);
@@ -176,7 +169,7 @@ Result<std::vector<std::string>> expand(const Init& init, const std::string& pat
     const std::string pattern = path.substr(begin + 1, end - begin - 1);
     std::vector<std::string> paths;
     auto directory = sys::openat2(init.root.get(), above.empty() ? "." : above, O_RDONLY | O_DIRECTORY,
-                                  RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+                                  resolve_in_root(Links::follow));
     if (!directory) return paths;
     auto names = sys::list_names(directory->get());
     if (!names) return fail(names, "list '" + above + "'");

@@ -1,10 +1,10 @@
 // The last steps: announce, load the filter, execute; and when that does not work, say why.
 #include "runtime/init_stages.hpp"
 
+#include "base/environment.hpp"
 #include "base/sys.hpp"
 #include "runtime/init_diagnose.hpp"
 
-#include <algorithm>
 #include <fcntl.h>
 #include <linux/close_range.h>
 #include <span>
@@ -23,19 +23,6 @@ struct Command {
     std::size_t bytes = 0;
 };
 
-std::string_view variable(const std::vector<std::string>& env, std::string_view name) {
-    for (const std::string& entry : env)
-        if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=')
-            return std::string_view(entry).substr(name.size() + 1);
-    return {};
-}
-
-bool has_variable(const std::vector<std::string>& env, std::string_view name) {
-    return std::ranges::any_of(env, [name](const std::string& entry) {
-        return entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=';
-    });
-}
-
 Command make_command(Init& init) {
     Command command;
     for (std::string& word : init.plan.args) {
@@ -46,7 +33,7 @@ Command make_command(Init& init) {
         command.envp.push_back(entry.data());
         command.bytes += entry.size() + 1;
     }
-    if (!has_variable(init.plan.env, "HOME")) {
+    if (!environment::find(init.plan.env, "HOME")) {
         command.home = "HOME=" + init.identity.home;
         command.envp.push_back(command.home.data());
     }
@@ -60,8 +47,10 @@ Command make_command(Init& init) {
 // of any use allows.
 class Search {
   public:
-    Search(Init& init, Command& command) : command_(command), name_(init.plan.args.front()) {
-        path_ = has_variable(init.plan.env, "PATH") ? variable(init.plan.env, "PATH") : kDefaultPath;
+    Search(Init& init, Command& command)
+        : command_(command),
+          name_(init.plan.args.front()),
+          path_(environment::find(init.plan.env, "PATH").value_or(kDefaultPath)) {
         if (name_.find('/') != std::string::npos)
             candidates_.push_back(name_);
         else if (!name_.empty())
@@ -73,9 +62,7 @@ class Search {
         std::string denied;
         for (const std::string& candidate : candidates_) {
             const int error = sys::execve(candidate, command_.argv.data(), command_.envp.data()).sys_errno;
-            const bool is_last = &candidate == &candidates_.back();
-            if (error != EACCES || (is_last && denied.empty()))
-                return diagnose(candidate, error, command_.bytes);
+            if (error != EACCES) return diagnose(candidate, error, command_.bytes);
             if (denied.empty()) denied = candidate;
         }
         if (!denied.empty()) return diagnose(denied, EACCES, command_.bytes);

@@ -22,7 +22,7 @@ sigset_t awaited_signals() {
     return set;
 }
 
-void end_with(int status) {
+[[noreturn]] void end_with(int status) {
     ::_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
@@ -55,14 +55,16 @@ Status split_off(Init& init) {
     const sigset_t awaited = awaited_signals();
     sigset_t before;
     if (::sigprocmask(SIG_BLOCK, &awaited, &before) != 0) return fail_errno(errno, "block signals");
+    // Nobody in the container looks into process 1, or traces it, at any time. The child's exec takes it back
+    // for the child. A filter may deny the call: then process 1 is as open as any other process of its
+    // user's.
+    (void)sys::prctl(PR_SET_DUMPABLE, 0);
     const pid_t child = ::fork();
     if (child < 0) return fail_errno(errno, "make a process for it");
     if (child > 0) {
         // The channel among them, whose end tells that the command runs; and the streams, whose other end is
         // to see when the command closes them.
         if (!sys::close_range(0, ~0U, 0)) close_known(init); // A filter may be older than this call.
-        // Nobody in the container looks into it, or traces it.
-        (void)sys::prctl(PR_SET_DUMPABLE, 0);
         reap(child, awaited);
     }
     take_foreground();

@@ -9,7 +9,6 @@
 
 #include <fcntl.h>
 #include <linux/magic.h>
-#include <linux/openat2.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -39,15 +38,14 @@ Result<TargetKind> kind_of(int mount) {
 // The place for a mount; what it has to be is only asked when it is not there.
 Result<UniqueFd> place_for(int root, const PlannedMount& planned, int mount) {
     const std::string& path = planned.mount.target;
-    const std::uint64_t resolve =
-        RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (planned.plain_target ? RESOLVE_NO_SYMLINKS : 0);
-    auto there = sys::openat2(root, path, O_PATH, resolve);
+    const Links links = planned.plain_target ? Links::refuse : Links::follow;
+    auto there = sys::openat2(root, path, O_PATH, resolve_in_root(links));
     const bool absent = !there && there.error().sys_errno == ENOENT;
     const bool link = !there && there.error().sys_errno == ELOOP; // Said in words below.
     if (!absent && !link) return there;
     auto kind = kind_of(mount);
     if (!kind) return fail(kind);
-    return open_target(root, path, *kind, planned.plain_target ? Links::refuse : Links::follow);
+    return open_target(root, path, *kind, links);
 }
 
 // A link of the image may lead a mount into /proc, where a false file would be taken for the kernel's.
@@ -64,11 +62,14 @@ std::string_view above(std::string_view path) {
 }
 
 // The tmpfs of our own that the target of mount `index` lies on directly, by its descriptor; -1: it lies
-// elsewhere. Nothing can be in the way there, no link and no file, so the target needs no careful walk.
+// elsewhere, or may. Nothing can be in the way there, no link and no file, so the target needs no careful
+// walk.
 int own_tmpfs_below(const Init& init, std::size_t index) {
     const std::vector<PlannedMount>& mounts = init.plan.mounts;
     const std::string_view place = above(mounts[index].mount.target);
     for (std::size_t i = index; i-- > 0;) {
+        // By a link of the image it may be anywhere, over the tmpfs or above it among other places.
+        if (!mounts[i].plain_target) return -1;
         const std::string_view target = mounts[i].mount.target;
         if (target == place) {
             const bool ours = mounts[i].maker == MountMaker::init && mounts[i].mount.type == "tmpfs";

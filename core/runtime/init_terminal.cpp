@@ -33,8 +33,8 @@ Result<UniqueFd> open_master(const Init& init) {
 // In a container that runs already its devpts is looked up, and whoever is in there may have put something
 // else in its place: that is refused, not opened.
 Result<UniqueFd> find_master(const Init& init) {
-    constexpr std::uint64_t kPlain = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS;
-    auto directory = sys::openat2(init.root.get(), "dev/pts", O_PATH | O_DIRECTORY, kPlain);
+    auto directory =
+        sys::openat2(init.root.get(), "dev/pts", O_PATH | O_DIRECTORY, resolve_in_root(Links::refuse));
     if (!directory) return fail(directory, "the container has no terminals");
     auto type = sys::fstatfs_type(directory->get());
     if (!type) return fail(type);

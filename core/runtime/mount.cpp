@@ -2,12 +2,11 @@
 #include "runtime/mount.hpp"
 
 #include "base/sys.hpp"
+#include "runtime/mount_visit.hpp"
 
 #include <algorithm>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <optional>
-#include <sched.h>
 #include <string_view>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -88,7 +87,7 @@ bool fits_fsconfig(const Mount& mount) {
     });
 }
 
-// A path as another process sees it: "/proc/PID/root/PATH".
+// A path in the mount namespace of another process: "/proc/PID/root/PATH".
 struct Elsewhere {
     std::string space; // its mount namespace
     std::string path;
@@ -104,48 +103,17 @@ std::optional<Elsewhere> elsewhere(const std::string& source) {
     return Elsewhere{source.substr(0, end) + "/ns/mnt", source.substr(end + kRoot.size() - 1)};
 }
 
-// Enters a mount namespace; leave() goes back to where we were, root and working directory included.
-class Visit {
-  public:
-    static Result<Visit> enter(const std::string& space) {
-        Visit visit;
-        const auto open = [](UniqueFd& fd, const char* path, int flags) -> Status {
-            auto opened = sys::openat(AT_FDCWD, path, flags);
-            if (!opened) return fail(opened);
-            fd = std::move(*opened);
-            return {};
-        };
-        UniqueFd there;
-        if (auto done = open(visit.own_, "/proc/self/ns/mnt", O_RDONLY); !done) return fail(done);
-        if (auto done = open(visit.root_, "/", O_PATH | O_DIRECTORY); !done) return fail(done);
-        if (auto done = open(visit.cwd_, ".", O_PATH | O_DIRECTORY); !done) return fail(done);
-        if (auto done = open(there, space.c_str(), O_RDONLY); !done) return fail(done);
-        if (auto done = sys::setns(there.get(), CLONE_NEWNS); !done) return fail(done);
-        return visit;
-    }
-    [[nodiscard]] Status leave() const {
-        if (auto done = sys::setns(own_.get(), CLONE_NEWNS); !done) return done;
-        if (auto done = sys::fchdir(root_.get()); !done) return done;
-        if (auto done = sys::chroot("."); !done) return done;
-        return sys::fchdir(cwd_.get());
-    }
-
-  private:
-    UniqueFd own_;
-    UniqueFd root_;
-    UniqueFd cwd_;
-};
-
 // The kernel clones mounts of one's own mount namespace only, so another one is entered for a moment: no link
 // on the way leads out of it.
 Result<UniqueFd> clone_tree(const std::string& source, unsigned flags) {
     const auto other = elsewhere(source);
     if (!other) return sys::open_tree(AT_FDCWD, source, flags);
-    auto visit = Visit::enter(other->space);
-    if (!visit) return fail(visit, "enter the mount namespace of '" + source + "'");
-    auto tree = sys::open_tree(AT_FDCWD, other->path, flags);
-    if (auto left = visit->leave(); !left) return fail(left, "come back from the mount namespace");
-    return tree;
+    const std::string clause = "enter the mount namespace of '" + source + "'";
+    auto space = sys::openat(AT_FDCWD, other->space, O_RDONLY);
+    if (!space) return fail(space, clause);
+    const auto visit = MountVisit::enter(space->get());
+    if (!visit) return fail(visit, clause);
+    return sys::open_tree(AT_FDCWD, other->path, flags);
 }
 
 Result<UniqueFd> make_bind(const Mount& mount) {
@@ -247,9 +215,7 @@ class Place {
 
   private:
     Result<UniqueFd> look(const std::string& path) {
-        const std::uint64_t resolve =
-            RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (links_ == Links::refuse ? RESOLVE_NO_SYMLINKS : 0);
-        return sys::openat2(root_, path, O_PATH, resolve);
+        return sys::openat2(root_, path, O_PATH, resolve_in_root(links_));
     }
 
     static Status make(int parent, const std::string& name, TargetKind kind) {

@@ -8,6 +8,7 @@
 #include "mydocker/support/files.hpp"
 
 #include <cstdint>
+#include <linux/openat2.h>
 #include <optional>
 #include <string>
 
@@ -29,6 +30,11 @@ namespace mydocker::runtime {
 enum class TargetKind : std::uint32_t { directory, file };
 // Whether symbolic links on the way are followed, inside the root.
 enum class Links : std::uint32_t { follow, refuse };
+
+// How openat2(2) is to look up a path below a root, out of which nothing leads.
+[[nodiscard]] constexpr std::uint64_t resolve_in_root(Links links) {
+    return RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | (links == Links::refuse ? RESOLVE_NO_SYMLINKS : 0);
+}
 
 // Opens (O_PATH) what `path` names below the directory `root`, which is what ".." and absolute links
 // cannot leave; makes it, and directories above it, when absent. Errors: invalid when a link is in the

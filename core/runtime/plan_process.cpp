@@ -159,8 +159,6 @@ Result<std::string> sysctl_path(std::string_view key) {
     return path;
 }
 
-} // namespace
-
 // Numbers are themselves; names are for init to look up.
 Status plan_groups(const UserSpec& spec, PlannedUser& user) {
     for (const std::string& group : spec.additional_groups) {
@@ -177,6 +175,8 @@ Status plan_groups(const UserSpec& spec, PlannedUser& user) {
     }
     return {};
 }
+
+} // namespace
 
 Result<PlannedUser> plan_user(const UserSpec& spec) {
     PlannedUser user;

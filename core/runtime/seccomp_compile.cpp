@@ -359,10 +359,11 @@ Result<std::vector<sock_filter>> compile_filter(const SeccompFilter& filter) {
 }
 
 std::vector<std::string> unknown_calls(const SeccompFilter& filter) {
+    const std::vector<std::string_view> known = call_names();
     std::set<std::string> unknown;
     for (const SeccompRule& rule : filter.rules)
         for (const std::string& name : rule.names)
-            if (!is_call_name(name)) unknown.insert(name);
+            if (!std::ranges::binary_search(known, std::string_view(name))) unknown.insert(name);
     return {unknown.begin(), unknown.end()};
 }
 

@@ -1,6 +1,7 @@
 // The generated table, in its own place.
 #include "runtime/seccomp_numbers.hpp"
 
+#include <algorithm>
 #include <linux/audit.h>
 
 namespace mydocker::runtime {
@@ -18,15 +19,16 @@ std::string_view name_of(const NumberedCall& call) {
     return kCallNames + call.name;
 }
 
-bool is_call_name(std::string_view name) {
+std::vector<std::string_view> call_names() {
+    std::vector<std::string_view> names;
     for (const CallGroup& group : call_groups()) {
         for (std::string_view left = group.names; !left.empty();) {
-            const std::string_view word = left.substr(0, left.find(' '));
-            if (word == name) return true;
-            left.remove_prefix(word.size() < left.size() ? word.size() + 1 : left.size());
+            names.push_back(left.substr(0, left.find(' ')));
+            left.remove_prefix(std::min(names.back().size() + 1, left.size()));
         }
     }
-    return false;
+    std::ranges::sort(names);
+    return names;
 }
 
 } // namespace mydocker::runtime

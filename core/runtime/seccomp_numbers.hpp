@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <span>
 #include <string_view>
+#include <vector>
 
 namespace mydocker::runtime {
 
@@ -30,7 +31,7 @@ struct Abi {
 
 [[nodiscard]] std::string_view name_of(const NumberedCall& call);
 
-// Whether some architecture or kernel that we have heard of has a call of that name.
-[[nodiscard]] bool is_call_name(std::string_view name);
+// All that some architecture or kernel we have heard of has as a call; in order.
+[[nodiscard]] std::vector<std::string_view> call_names();
 
 } // namespace mydocker::runtime

@@ -9,7 +9,6 @@ namespace mydocker::runtime {
 namespace {
 
 constexpr std::uint32_t kLastMode = 07777;
-// Device numbers have 12 and 20 bits in the kernel. Source: include/linux/kdev_t.h.
 
 void read_namespaces(const Member& list, std::vector<NamespaceSpec>& namespaces) {
     for (const Member& member : list.elements()) {

@@ -6,7 +6,6 @@
 namespace mydocker::runtime {
 namespace {
 
-// (uid_t)-1 means "unchanged" to the kernel: whoever asked for it would stay root.
 constexpr std::uint32_t kLastMask = 0777;
 
 void read_user(const Member& user, UserSpec& spec) {

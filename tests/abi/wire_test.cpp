@@ -8,9 +8,6 @@
 
 #include <chrono>
 #include <fcntl.h>
-#include <fstream>
-#include <iterator>
-#include <memory>
 #include <string>
 #include <unistd.h>
 #include <utility>
@@ -20,11 +17,6 @@ namespace {
 
 using namespace mydocker;
 using namespace std::chrono_literals;
-
-std::string read_file(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
 
 using test::Wire;
 
@@ -362,7 +354,7 @@ TEST_P(WireC, SinkInCKeepsRecordsAndSeesItsOptions) {
     auto closed = sink->close(*std::move(stream));
 
     EXPECT_TRUE(written && closed);
-    EXPECT_EQ(read_file(logs / "c-lines.log"), "> 1 0 one!\n> 2 1 somet!\n");
+    EXPECT_EQ(test::content_of(logs / "c-lines.log"), "> 1 0 one!\n> 2 1 somet!\n");
     EXPECT_FALSE(sink->probe().value().readable);
     EXPECT_EQ(sink->read(info, {}, {}, [](const LogRecord&) { return Status{}; }).error().text,
               std::string("log ") + GetParam() + ": read: not offered by this driver");

@@ -3,9 +3,6 @@
 // root; MYDOCKER_STAGE names another build). Each step is timed once for each engine: it is long enough.
 #include "bench/latency.hpp"
 
-#include <dirent.h>
-#include <fstream>
-
 namespace {
 
 namespace bench = mydocker::bench;
@@ -29,8 +26,9 @@ double crowd(const std::string& line, int count, int at_once) {
     return std::chrono::duration<double>(end - begin).count();
 }
 
-// The proportional share of memory of every process of that name whose command line mentions `word`: KiB for
-// each, proc_pid_smaps_rollup. A supervisor may have exec'd under another title, hence the name by `comm`.
+// What the processes of that name take of memory, each shared page divided among its users: KiB for each of
+// `count`. They are told by the name that the kernel keeps, of 15 characters at most: it is the program's,
+// whatever title stands in the command line. Source: Pss in /proc/PID/smaps_rollup, proc_pid_smaps(5).
 double share_each(const std::string& comm, int count) {
     const auto outcome =
         mydocker::test::run({"sh", "-c",

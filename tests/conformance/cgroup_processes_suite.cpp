@@ -5,7 +5,6 @@
 #pragma GCC diagnostic ignored "-Wmissing-field-initializers"
 
 #include <csignal>
-#include <cstring>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>

@@ -10,8 +10,6 @@
 #include <fstream>
 #include <map>
 #include <random>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <thread>
@@ -302,7 +300,7 @@ TEST_P(LogSinkFaults, AFullDiskIsSaidAndSpoilsNoRecord) {
         Status status;
         std::size_t next = 0;
         // Sinks may rotate within what there is; a file beside them leaves no room for that.
-        std::ofstream(info_.directory + "/ballast") << std::string(200'000, 'x');
+        test::write_text(info_.directory + "/ballast", std::string(200'000, 'x'));
         for (; next < 100'000 && status; next += 7) {
             const std::vector<Kept> batch = lines(next, next + 7);
             status = sink_->write(**stream, as_records(batch));
@@ -328,7 +326,7 @@ TEST_P(LogSinkFaults, AFullDiskIsSaidAndSpoilsNoRecord) {
 
 TEST_P(LogSinkFaults, AFullDiskIsFoundAtOpen) {
     const auto why_not = on_small_filesystem(info_.directory, "size=64k", [&] {
-        std::ofstream(info_.directory + "/ballast") << std::string(100'000, 'x');
+        test::write_text(info_.directory + "/ballast", std::string(100'000, 'x'));
 
         const auto stream = sink_->open(info_);
 

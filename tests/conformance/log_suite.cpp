@@ -3,7 +3,6 @@
 #include "conformance/log_support.hpp"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <random>
 #include <sys/stat.h>

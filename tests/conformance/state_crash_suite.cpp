@@ -3,12 +3,12 @@
 #include "conformance/state_fixture.hpp"
 
 #include "mydocker/support/files.hpp"
+#include "support/support.hpp"
 
 #include <algorithm>
 #include <filesystem>
 #include <random>
 #include <set>
-#include <sstream>
 #include <thread>
 
 namespace mydocker::conformance {
@@ -202,6 +202,9 @@ const std::vector<Killed>& killed_cases() {
     return cases;
 }
 
+// A sanitizer makes each take ten times as long, and what is killed tells it nothing.
+constexpr unsigned kEachStop = test::is_sanitized() ? 7 : 1;
+
 // Kills at the first stop, at the second, … until the work outruns the stops.
 TEST_P(StateKilled, LeavesOldOrNewAtEverySystemCall) {
     given(test_id(9), "bystander", first_document());
@@ -210,7 +213,8 @@ TEST_P(StateKilled, LeavesOldOrNewAtEverySystemCall) {
         unsigned stop = 0;
         Ended ended = Ended::killed;
         while (ended == Ended::killed && !HasFailure()) {
-            ended = run_until_call([&] { return killed.work(*open()); }, ++stop);
+            stop += kEachStop;
+            ended = run_until_call([&] { return killed.work(*open()); }, stop);
             if (ended == Ended::cannot_trace) GTEST_SKIP() << "processes cannot be traced here";
             SCOPED_TRACE(std::string(killed.name) + ", killed at stop " + std::to_string(stop));
             killed.check(*open());
@@ -223,7 +227,7 @@ TEST_P(StateKilled, LeavesOldOrNewAtEverySystemCall) {
 // The very first reservation also makes the store's directories.
 TEST_P(StateKilled, LeavesNoHalfMadeStore) {
     Ended ended = Ended::killed;
-    for (unsigned stop = 1; ended == Ended::killed && !HasFailure(); ++stop) {
+    for (unsigned stop = 1; ended == Ended::killed && !HasFailure(); stop += kEachStop) {
         std::filesystem::remove_all(data_dir());
         ended = run_until_call([&] { return open()->reserve(test_id(1), kWeb, "{}").has_value(); }, stop);
         if (ended == Ended::cannot_trace) GTEST_SKIP() << "processes cannot be traced here";

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <iostream>
 #include <numeric>
-#include <string_view>
 
 namespace mydocker::conformance {
 namespace {

@@ -1,6 +1,7 @@
 // The contract of a storage driver when several processes use it and when they are killed: at every system
 // call of a creating or removing call, after which the next call works and nothing is left for ever.
 #include "conformance/storage_fixture.hpp"
+#include "support/support.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -17,7 +18,9 @@ class StorageCrash : public StorageSuite {
     // Kills the work at every call, one run each, until it finishes; after each, `check` looks.
     void kill_everywhere(const std::function<bool()>& work, const std::function<void()>& check) {
         constexpr unsigned kMost = 4000;
-        for (unsigned stop = 1; stop < kMost; ++stop) {
+        // What a sanitizer has to say, it says at any of them, and each takes it ten times as long.
+        constexpr unsigned kEach = test::is_sanitized() ? 10 : 1;
+        for (unsigned stop = 1; stop < kMost; stop += kEach) {
             SCOPED_TRACE("killed at stop " + std::to_string(stop));
             const Ended ended = run_until_call(work, stop);
             if (ended == Ended::cannot_trace) GTEST_SKIP() << "processes cannot be traced here";

@@ -9,7 +9,6 @@
 #include <filesystem>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 namespace mydocker::conformance {
 namespace {

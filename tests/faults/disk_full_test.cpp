@@ -9,9 +9,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
-#include <regex>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/statvfs.h>
@@ -27,10 +25,6 @@ constexpr std::uint64_t kPage = 4096;
 // A start needs less: some twenty small files and directories.
 constexpr std::uint64_t kMostPages = 64;
 constexpr std::uint64_t kMostInodes = 64;
-
-bool matches(const std::string& text, const std::string& pattern) {
-    return std::regex_search(text, std::regex(pattern));
-}
 
 // A tmpfs whose free space is chosen by a ballast file, free inodes by a remount.
 class SmallDisk {
@@ -94,6 +88,7 @@ class DiskFull : public EngineTest {
         ASSERT_EQ(here({"run", "--rm", "busybox", "true"}).exit_code, 0);
     }
     void TearDown() override {
+        if (!is_set_up()) return;
         for (const char* name : {"first", "second"})
             (void)here({"rm", "-f", name});
         here_meter_.reset();
@@ -246,7 +241,7 @@ TEST_F(DiskFull, AContainerWhoseOutputIsLostKeepsItsExitCode) {
     ASSERT_EQ(here({"run", "-d", "--name", "first", "busybox", "sh", "-c", script}).exit_code, 0);
     disk().leave_bytes(kPage);
     const std::string pid = member(here({"inspect", "first"}).out, "Pid");
-    std::ofstream("/proc/" + pid + "/root/go") << "";
+    write_text("/proc/" + pid + "/root/go", "");
 
     const Outcome code = here({"wait", "first"});
 
@@ -309,7 +304,7 @@ class HeldLock : public EngineTest {
     void SetUp() override {
         EngineTest::SetUp();
         if (IsSkipped()) return;
-        std::ofstream(config_) << "[state.json-file]\nlock_timeout = \"500ms\"\n";
+        write_text(config_, "[state.json-file]\nlock_timeout = \"500ms\"\n");
     }
     [[nodiscard]] static std::string store_lock() { return root() + "/state/json-file/lock"; }
 
@@ -361,7 +356,7 @@ TEST_F(HeldLock, AStoppedMonitorHidesNobodyAndItsContainerGoesOnceItRuns) {
     remove_at_end("asleep");
     ASSERT_EQ(mydocker({"run", "-d", "--name", "asleep", "busybox", "sleep", "1000"}).exit_code, 0);
     const std::string pid = member(mydocker({"inspect", "asleep"}).out, "Pid");
-    const pid_t monitor = std::stoi(test::run({"awk", "{print $4}", "/proc/" + pid + "/stat"}).out);
+    const pid_t monitor = parent_of(std::stoi(pid));
     ASSERT_GT(monitor, 1);
     ASSERT_EQ(::kill(monitor, SIGSTOP), 0);
 

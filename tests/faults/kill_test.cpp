@@ -7,7 +7,7 @@ namespace {
 
 // Of the points, where not all are asked for; a sanitizer makes each take ten times as long, and what is
 // killed tells it nothing.
-constexpr std::size_t kEachKill = is_sanitized() ? 300 : 25;
+constexpr std::size_t kEachKill = is_sanitized() ? 1000 : 25;
 
 class Kill : public VerbSweep, public ::testing::WithParamInterface<VerbCase> {};
 

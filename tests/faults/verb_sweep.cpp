@@ -6,7 +6,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <random>
 #include <regex>
@@ -35,14 +34,6 @@ std::optional<std::size_t> number_from(const char* variable) {
     const char* text = std::getenv(variable);
     if (text == nullptr) return std::nullopt;
     return static_cast<std::size_t>(std::strtoull(text, nullptr, 10));
-}
-
-pid_t parent_of(pid_t pid) {
-    std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-    std::string stat;
-    std::getline(file, stat);
-    const auto paren = stat.rfind(')');
-    return paren == std::string::npos ? 0 : std::atoi(stat.c_str() + paren + 4);
 }
 
 // The engine's own memory, of bounded size: what is known of images, codes and events of those that are gone.
@@ -236,7 +227,9 @@ SweepPoints plan_sweep(std::size_t calls, std::size_t standard_step) {
         sweep.points = {*one};
         return sweep;
     }
-    sweep.step = std::max<std::size_t>(1, number_from("MYDOCKER_FAULT_STEP").value_or(standard_step));
+    // No further apart than there are calls: each victim is struck once at least.
+    sweep.step = std::clamp<std::size_t>(number_from("MYDOCKER_FAULT_STEP").value_or(standard_step), 1,
+                                         std::max<std::size_t>(1, calls));
     std::random_device random;
     sweep.offset = number_from("MYDOCKER_FAULT_OFFSET").value_or(random() % sweep.step) % sweep.step;
     for (std::size_t point = sweep.offset + 1; point <= calls; point += sweep.step)
@@ -391,7 +384,7 @@ void VerbSweep::check_ps(std::ostream& wrong) {
     if (SweepClock::now() - begin > kPsLimit) wrong << "ps took longer than a second; ";
     if (ps.exit_code != 0) wrong << "ps ended with " << ps.exit_code << "; ";
     if (!ps.err.empty()) wrong << "ps said " << ps.err << "; ";
-    if (!std::regex_search(ps.out, std::regex("neighbour +" + std::to_string(neighbour_) + " +Up")))
+    if (!matches(ps.out, "neighbour +" + std::to_string(neighbour_) + " +Up"))
         wrong << "ps shows the neighbour wrongly:\n" << ps.out;
     std::smatch shown;
     if (!std::regex_search(ps.out, shown, std::regex("victim +([0-9]+) +Up"))) return;

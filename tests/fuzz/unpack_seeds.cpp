@@ -36,7 +36,7 @@ int main(int count, char** words) {
             .finish(),
     };
     for (std::size_t i = 0; i < seeds.size(); ++i)
-        mydocker::test::write_file(std::string(words[1]) + "/seed" + std::to_string(i),
+        mydocker::test::write_text(std::string(words[1]) + "/seed" + std::to_string(i),
                                    std::string(1, static_cast<char>(i % 3)) + seeds[i]);
     return 0;
 }

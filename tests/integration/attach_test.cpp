@@ -3,7 +3,6 @@
 #include "support/terminal.hpp"
 
 #include <array>
-#include <chrono>
 #include <csignal>
 #include <fcntl.h>
 #include <stdexcept>
@@ -20,14 +19,8 @@ class Attach : public EngineTest {
   protected:
     void start(const std::string& name, const std::vector<std::string>& flags,
                const std::vector<std::string>& words) {
-        remove_at_end(name);
-        std::vector<std::string> line{"run", "-d", "--name", name};
-        line.insert(line.end(), flags.begin(), flags.end());
-        line.emplace_back("busybox");
-        line.insert(line.end(), words.begin(), words.end());
-        const Outcome outcome = mydocker(line);
-        ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-        id_ = outcome.out.substr(0, 64);
+        id_ = start_detached(name, flags, words);
+        ASSERT_NE(id_, "");
     }
     // A shell that says on its terminal that it is there.
     void start_shell(const std::string& name) { start(name, {"-ti"}, {"sh"}); }
@@ -150,15 +143,16 @@ TEST_F(Attach, LeavesACommandOfExecRunningThatItsKeysPartedFrom) {
     start("host", {}, {"sleep", "1000"});
     Terminal terminal(command({"exec", "-ti", "host", "sh"}));
     ASSERT_TRUE(terminal.expect("# ")) << terminal.output();
-    // It writes more than a terminal holds, and must not be hung up on.
+    // Left alone it writes more than a terminal holds, and must not be hung up on.
     terminal.type("i=0; while [ $i -lt 3000 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); "
-                  "if [ $i = 50 ]; then sleep 1; fi; done; touch /done; sleep 1000\n");
+                  "while [ $i = 50 ] && [ ! -e /go ]; do sleep 0.01; done; done; touch /done; sleep 1000\n");
     ASSERT_TRUE(terminal.expect("0123456789012345678901234567890123456789\r\n")) << terminal.output();
 
     terminal.type(kParting);
 
     EXPECT_EQ(terminal.wait(), 0) << terminal.output();
     EXPECT_TRUE(terminal.is_cooked());
+    ASSERT_EQ(mydocker({"exec", "host", "touch", "/go"}).exit_code, 0);
     EXPECT_TRUE(eventually([&] { return mydocker({"exec", "host", "test", "-e", "/done"}).exit_code == 0; }));
 }
 
@@ -166,12 +160,12 @@ TEST_F(Attach, KeepsStandardInputOfADetachedRunOpenForTheNextOne) {
     start("fed", {"-i"}, {"sh", "-c", "read a; echo got $a; read b; echo got $b; exit 4"});
 
     Terminal watcher(command({"attach", "--no-stdin", "fed"}));
-    std::string line;
-    for (const std::string& word : command({"attach", "fed"}))
-        line += "'" + word + "' ";
     // This one ends its input and is gone; the container reads on.
-    const Outcome fed = test::run({"sh", "-c", "echo one | timeout -s INT 1 " + line + " --sig-proxy=false"});
-    EXPECT_EQ(fed.out, "got one\n") << fed.err;
+    Terminal first({"bash", "-c", "exec " + line({"attach", "--sig-proxy=false", "fed"}) + "< <(echo one)"});
+    ASSERT_TRUE(first.expect("got one\r\n")) << first.output();
+    EXPECT_EQ(first.output(), "got one\r\n");
+    ::kill(first.pid(), SIGINT);
+    EXPECT_EQ(first.wait(), 130) << first.output();
     EXPECT_EQ(status_of("fed"), "running");
 
     const Outcome second = mydocker({"attach", "fed"}, "two\n");
@@ -195,9 +189,10 @@ TEST_F(Attach, EndsTheInputOfWhatWasMadeForTheForeground) {
 
 TEST_F(Attach, StartGivesInputOnlyWhenAskedTo) {
     remove_at_end("asked");
-    ASSERT_EQ(mydocker({"create", "-i", "--name", "asked", "busybox", "sh", "-c", "read -t 1 a; echo got=$a"})
-                  .exit_code,
-              0);
+    // Without input there is nothing to wait for: the first time it gives up.
+    const std::string script =
+        "if test -e /again; then read a; else echo > /again; read -t 1 a; fi; echo got=$a";
+    ASSERT_EQ(mydocker({"create", "-i", "--name", "asked", "busybox", "sh", "-c", script}).exit_code, 0);
 
     EXPECT_EQ(mydocker({"start", "-a", "asked"}, "x\n").out, "got=\n");
     EXPECT_EQ(mydocker({"start", "-a", "-i", "asked"}, "y\n").out, "got=y\n");
@@ -330,12 +325,12 @@ TEST_F(Attach, NeedsATerminalForATerminal) {
 
 TEST_F(Attach, EndsWithAContainerWhoseMonitorIsKilled) {
     start("lost", {}, {"sh", "-c", "while :; do echo tick; sleep 0.1; done"});
-    const std::string pid = member(mydocker({"inspect", "lost"}).out, "Pid");
-    const Outcome parent = test::run({"sh", "-c", "awk '{print $4}' /proc/" + pid + "/stat"});
+    const pid_t monitor = parent_of(std::stoi(member(mydocker({"inspect", "lost"}).out, "Pid")));
+    ASSERT_GT(monitor, 1);
     Terminal terminal(command({"attach", "lost"}));
     ASSERT_TRUE(terminal.expect("tick")) << terminal.output();
 
-    ASSERT_EQ(::kill(std::stoi(parent.out), SIGKILL), 0);
+    ASSERT_EQ(::kill(monitor, SIGKILL), 0);
 
     EXPECT_EQ(terminal.wait(), 137) << terminal.output();
     EXPECT_NE(terminal.output().find("monitor lost"), std::string::npos) << terminal.output();

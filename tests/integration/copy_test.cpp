@@ -3,10 +3,8 @@
 #include "support/tar_writer.hpp"
 
 #include <filesystem>
-#include <fstream>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 namespace mydocker::test {

@@ -2,7 +2,6 @@
 #include "support/engine_fixture.hpp"
 #include "support/terminal.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <ctime>
@@ -118,6 +117,7 @@ TEST_F(EventsOf, TextAndJsonAreDockers) {
                         "\"scope\":\"local\""),
               std::string::npos)
         << json;
+    EXPECT_EQ(seen("{{ json . }}", {"event=die"}), json);
 }
 
 TEST_F(EventsOf, AreFollowedAsTheyHappen) {

@@ -3,7 +3,6 @@
 #include "support/terminal.hpp"
 
 #include <csignal>
-#include <unistd.h>
 
 namespace mydocker::test {
 namespace {

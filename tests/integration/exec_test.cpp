@@ -4,10 +4,7 @@
 #include "support/record_file.hpp"
 #include "support/terminal.hpp"
 
-#include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <unistd.h>
 
 namespace mydocker::test {
@@ -36,13 +33,13 @@ TEST_F(Exec, KeepsOutputAndErrorsApartAndAddsNothing) {
     EXPECT_NE(outcome.err.find("err\n"), std::string::npos);
 }
 
-struct ExitCase {
+struct ExecExitCase {
     std::string name;
     std::vector<std::string> words;
     int code;
 };
 
-class ExecExit : public Exec, public ::testing::WithParamInterface<ExitCase> {};
+class ExecExit : public Exec, public ::testing::WithParamInterface<ExecExitCase> {};
 
 TEST_P(ExecExit, PassesTheCodeThrough) {
     std::vector<std::string> words{"exec"};
@@ -56,22 +53,23 @@ TEST_P(ExecExit, PassesTheCodeThrough) {
 
 INSTANTIATE_TEST_SUITE_P(
     Codes, ExecExit,
-    ::testing::Values(ExitCase{"True", {"box", "true"}, 0},
-                      ExitCase{"Seven", {"box", "sh", "-c", "exit 7"}, 7},
-                      ExitCase{"All", {"box", "sh", "-c", "exit 255"}, 255},
-                      ExitCase{"Killed", {"box", "sh", "-c", "kill -9 $$"}, 137},
-                      ExitCase{"Terminated", {"box", "sh", "-c", "kill -15 $$"}, 143},
-                      ExitCase{"NotFound", {"box", "no-such-command"}, 127},
-                      ExitCase{"NotFoundPath", {"box", "/no/such/command"}, 127},
-                      ExitCase{"Directory", {"box", "/etc"}, 126},
-                      ExitCase{"NotExecutable", {"box", "/etc/passwd"}, 126},
-                      ExitCase{"NoSuchUser", {"-u", "nobody-here", "box", "true"}, 126},
-                      ExitCase{"NoSuchDirectory", {"-w", "/nowhere", "box", "true"}, 126},
-                      ExitCase{"RelativeDirectory", {"-w", "tmp", "box", "true"}, 125},
-                      ExitCase{"NoId", {"-u", "4294967295", "box", "true"}, 125},
-                      ExitCase{"NoCommand", {"box"}, 125}, ExitCase{"NoContainer", {"boxes", "true"}, 125},
-                      ExitCase{"UnknownFlag", {"--no-such-flag", "box", "true"}, 125},
-                      ExitCase{"TerminalOfAPipe", {"-t", "box", "true"}, 125}),
+    ::testing::Values(ExecExitCase{"True", {"box", "true"}, 0},
+                      ExecExitCase{"Seven", {"box", "sh", "-c", "exit 7"}, 7},
+                      ExecExitCase{"All", {"box", "sh", "-c", "exit 255"}, 255},
+                      ExecExitCase{"Killed", {"box", "sh", "-c", "kill -9 $$"}, 137},
+                      ExecExitCase{"Terminated", {"box", "sh", "-c", "kill -15 $$"}, 143},
+                      ExecExitCase{"NotFound", {"box", "no-such-command"}, 127},
+                      ExecExitCase{"NotFoundPath", {"box", "/no/such/command"}, 127},
+                      ExecExitCase{"Directory", {"box", "/etc"}, 126},
+                      ExecExitCase{"NotExecutable", {"box", "/etc/passwd"}, 126},
+                      ExecExitCase{"NoSuchUser", {"-u", "nobody-here", "box", "true"}, 126},
+                      ExecExitCase{"NoSuchDirectory", {"-w", "/nowhere", "box", "true"}, 126},
+                      ExecExitCase{"RelativeDirectory", {"-w", "tmp", "box", "true"}, 125},
+                      ExecExitCase{"NoId", {"-u", "4294967295", "box", "true"}, 125},
+                      ExecExitCase{"NoCommand", {"box"}, 125},
+                      ExecExitCase{"NoContainer", {"boxes", "true"}, 125},
+                      ExecExitCase{"UnknownFlag", {"--no-such-flag", "box", "true"}, 125},
+                      ExecExitCase{"TerminalOfAPipe", {"-t", "box", "true"}, 125}),
     [](const auto& each) { return each.param.name; });
 
 TEST_F(Exec, PrivilegedHasWhatTheContainerHasNot) {
@@ -84,7 +82,7 @@ TEST_F(Exec, PrivilegedHasWhatTheContainerHasNot) {
 
 TEST_F(Exec, TakesVariablesFromAFile) {
     const TempDir files;
-    std::ofstream(files / "env") << "# mine\nfrom=file\nboth=file\n";
+    write_text(files / "env", "# mine\nfrom=file\nboth=file\n");
 
     const Outcome outcome = mydocker(
         {"exec", "--env-file", files / "env", "-e", "both=line", "box", "sh", "-c", "echo $from $both"});
@@ -256,11 +254,13 @@ TEST_F(Exec, DoesNotHoldTheContainersEndUpWhenItsReaderIsSlow) {
 }
 
 TEST_F(Exec, InTheBackgroundReturnsAtOnceAndLeavesNoZombie) {
-    const Outcome outcome = mydocker({"exec", "-d", "box", "sh", "-c", "sleep 0.2; echo x > /tmp/done"});
+    const Outcome outcome = mydocker(
+        {"exec", "-d", "box", "sh", "-c", "until test -e /tmp/go; do sleep 0.01; done; echo x > /tmp/done"});
 
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_EQ(outcome.out, "");
     EXPECT_EQ(in_box("cat /tmp/done 2>/dev/null").out, "");
+    ASSERT_EQ(in_box("touch /tmp/go").exit_code, 0);
     EXPECT_TRUE(eventually([&] { return in_box("cat /tmp/done").out == "x\n"; }));
     EXPECT_TRUE(eventually([&] { return !in_box("ps -o stat").out.contains("Z"); })) << in_box("ps").out;
 }

@@ -3,8 +3,6 @@
 #include "base/json.hpp"
 #include "support/engine_fixture.hpp"
 
-#include <fstream>
-#include <regex>
 #include <set>
 
 namespace mydocker::test {
@@ -28,9 +26,9 @@ TEST_F(Explain, ShowsEachStepNamespaceMountAndLimit) {
           "monitor +make mount: [a-z]+ for /\n", "init +attach the mounts", "init +enter the root filesystem",
           "init +give up privilege", "mydocker +the command runs: process [0-9]+",
           "mydocker +release: cgroup", "mydocker +release: storage"})
-        EXPECT_TRUE(std::regex_search(outcome.err, std::regex(part))) << part << "\n" << outcome.err;
+        EXPECT_TRUE(matches(outcome.err, part)) << part << "\n" << outcome.err;
     // Of all that is shown nothing was before the beginning.
-    EXPECT_FALSE(std::regex_search(outcome.err, std::regex("(^|\n) *-[0-9]"))) << outcome.err;
+    EXPECT_FALSE(matches(outcome.err, "(^|\n) *-[0-9]")) << outcome.err;
 }
 
 TEST_F(Explain, WritesATraceThatViewersRead) {
@@ -41,8 +39,7 @@ TEST_F(Explain, WritesATraceThatViewersRead) {
 
     EXPECT_EQ(outcome.exit_code, 0);
     EXPECT_EQ(outcome.err, "");
-    std::ifstream file(files / "trace.json");
-    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    const std::string text = content_of(files / "trace.json");
     const auto root = json::parse(text);
     ASSERT_TRUE(root) << root.error().text;
     const json::Value* events = root->find("traceEvents");

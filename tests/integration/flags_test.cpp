@@ -4,23 +4,15 @@
 #include "support/terminal.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
-#include <unistd.h>
+#include <sys/stat.h>
 
 namespace mydocker::test {
 namespace {
 
 class Flags : public EngineTest {
   protected:
-    // `run --rm FLAGS… busybox sh -c SCRIPT`
-    Outcome shell(std::vector<std::string> flags, const std::string& script) {
-        flags.insert(flags.begin(), {"run", "--rm"});
-        flags.insert(flags.end(), {"busybox", "sh", "-c", script});
-        return mydocker(flags);
-    }
-
     // Created with the flags, its script has to say the same at the first and the second start.
     void expect_at_each_start(std::vector<std::string> flags, const std::string& script,
                               const std::string& want) {
@@ -37,7 +29,7 @@ class Flags : public EngineTest {
 
     // A file of a directory of the test's.
     std::string file(const std::string& name, const std::string& text) {
-        std::ofstream(directory_ / name) << text;
+        write_text(directory_ / name, text);
         return directory_ / name;
     }
 
@@ -62,6 +54,30 @@ TEST_F(Flags, ALaterEnvironmentFileWins) {
         shell({"--env-file", file("a", "x=1\ny=1\n"), "--env-file", file("b", "x=2\n")}, "echo $x $y");
 
     EXPECT_EQ(outcome.out, "2 1\n") << outcome.err;
+}
+
+TEST_F(Flags, AnEnvironmentFileMayBeAPipeOfTheShells) {
+    const std::string rest = "busybox sh -c 'echo $x'";
+    const std::string run = line({"run", "--rm", "--env-file"});
+
+    EXPECT_EQ(test::run({"bash", "-c", run + "<(echo x=1) " + rest}).out, "1\n");
+    EXPECT_EQ(test::run({"bash", "-c", "echo x=2 | " + run + "/dev/stdin " + rest}).out, "2\n");
+}
+
+TEST_F(Flags, ANamedPipeIsNoEnvironmentFile) {
+    const std::string path = directory_ / "fifo";
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+
+    const Outcome outcome =
+        test::run(Command{.words = command({"run", "--rm", "--env-file", path, "busybox", "true"}),
+                          .input = {},
+                          .environment = {},
+                          .directory = {},
+                          .limit = std::chrono::seconds(20)});
+
+    EXPECT_EQ(outcome.exit_code, 125);
+    EXPECT_EQ(outcome.err, "mydocker: run: env-file: '" + path +
+                               "' is a pipe, which may have no writer; give it as /dev/stdin\n");
 }
 
 // --- the default image --------------------------------------------------------------------------------

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
-#include <regex>
 #include <unistd.h>
 
 namespace mydocker::test {
@@ -13,40 +12,29 @@ namespace {
 
 class HostFlags : public EngineTest {
   protected:
-    // What a shell script in a new container prints.
-    [[nodiscard]] Outcome inside(std::vector<std::string> flags, const std::string& script) {
-        flags.insert(flags.begin(), {"run", "--rm"});
-        flags.insert(flags.end(), {"busybox", "sh", "-c", script});
-        return mydocker(flags);
-    }
     // A container to join.
     void start_other(const std::vector<std::string>& flags = {}) {
-        std::vector<std::string> words{"run", "-d", "--name", "other"};
-        words.insert(words.end(), flags.begin(), flags.end());
-        words.insert(words.end(), {"busybox", "sleep", "4321"});
-        const Outcome outcome = mydocker(words);
-        ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-        remove_at_end("other");
+        ASSERT_NE(start_detached("other", flags, {"sleep", "4321"}), "");
     }
 };
 
 constexpr const char* kRights = "grep -E '^(CapEff|NoNewPrivs|Seccomp):' /proc/self/status";
 
 TEST_F(HostFlags, PrivilegedHasAllThatTheEngineHas) {
-    const Outcome plain = inside({}, kRights);
-    EXPECT_TRUE(std::regex_search(plain.out, std::regex("NoNewPrivs:\t1\nSeccomp:\t2\n"))) << plain.out;
+    const Outcome plain = shell({}, kRights);
+    EXPECT_TRUE(matches(plain.out, "NoNewPrivs:\t1\nSeccomp:\t2\n")) << plain.out;
     std::ifstream own("/proc/self/status");
     std::string line;
     while (std::getline(own, line) && !line.starts_with("CapPrm:")) {
     }
 
-    const Outcome all = inside({"--privileged"}, kRights);
+    const Outcome all = shell({"--privileged"}, kRights);
     EXPECT_EQ(all.out, "CapEff:" + line.substr(7) + "\nNoNewPrivs:\t0\nSeccomp:\t0\n") << all.err;
     const Outcome mounts =
-        inside({"--privileged"},
-               "mkdir /m && mount -t tmpfs x /m && grep -c -E ' (/sys|/proc/sys|/proc/kcore) .*[ ,]ro' "
-               "/proc/mounts; grep -E ' /sys .*[ ,]rw' /proc/mounts | wc -l; "
-               "grep -E ' /sys/fs/cgroup.*[ ,]ro[ ,]' /proc/mounts | wc -l");
+        shell({"--privileged"},
+              "mkdir /m && mount -t tmpfs x /m && grep -c -E ' (/sys|/proc/sys|/proc/kcore) .*[ ,]ro' "
+              "/proc/mounts; grep -E ' /sys .*[ ,]rw' /proc/mounts | wc -l; "
+              "grep -E ' /sys/fs/cgroup.*[ ,]ro[ ,]' /proc/mounts | wc -l");
     EXPECT_EQ(mounts.out, "0\n1\n0\n") << mounts.err;
 }
 
@@ -56,19 +44,18 @@ TEST_F(HostFlags, PrivilegedGetsTheDevicesOfTheHost) {
         if (entry.is_block_file() && !entry.is_symlink()) device = entry.path();
     if (device.empty()) GTEST_SKIP() << "the host has no block device";
 
-    EXPECT_EQ(inside({"--privileged"}, "test -b " + device + " && dd if=" + device + " of=/dev/null count=0")
+    EXPECT_EQ(shell({"--privileged"}, "test -b " + device + " && dd if=" + device + " of=/dev/null count=0")
                   .exit_code,
               0);
-    EXPECT_EQ(inside({}, "test -e " + device).exit_code, 1);
+    EXPECT_EQ(shell({}, "test -e " + device).exit_code, 1);
 }
 
 TEST_F(HostFlags, PrivilegedGivesUpWhatIsSaidOtherwise) {
-    const Outcome some = inside({"--privileged", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
-                                 "--security-opt", "seccomp=builtin"},
-                                kRights);
+    const Outcome some = shell({"--privileged", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
+                                "--security-opt", "seccomp=builtin"},
+                               kRights);
 
-    EXPECT_TRUE(std::regex_search(some.out, std::regex("NoNewPrivs:\t1\nSeccomp:\t2\n")))
-        << some.out << some.err;
+    EXPECT_TRUE(matches(some.out, "NoNewPrivs:\t1\nSeccomp:\t2\n")) << some.out << some.err;
 }
 
 TEST_F(HostFlags, ExecHasWhatAPrivilegedContainerHas) {
@@ -81,7 +68,7 @@ TEST_F(HostFlags, ExecHasWhatAPrivilegedContainerHas) {
 
 TEST_F(HostFlags, PidOfTheHostLeavesNoProcessBehind) {
     const Outcome outcome =
-        inside({"--pid", "host"}, "test $$ != 1 && sleep 4321 & readlink /proc/self/ns/pid");
+        shell({"--pid", "host"}, "test $$ != 1 && sleep 4321 & readlink /proc/self/ns/pid");
 
     EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
     EXPECT_EQ(outcome.out, std::filesystem::read_symlink("/proc/self/ns/pid").string() + "\n");
@@ -91,7 +78,7 @@ TEST_F(HostFlags, PidOfTheHostLeavesNoProcessBehind) {
 TEST_F(HostFlags, PidOfAnotherContainerIsJoinedAgainAtEachStart) {
     start_other();
 
-    EXPECT_EQ(inside({"--pid", "container:other"}, "cat /proc/1/cmdline | tr '\\0' ' '").out, "sleep 4321 ");
+    EXPECT_EQ(shell({"--pid", "container:other"}, "cat /proc/1/cmdline | tr '\\0' ' '").out, "sleep 4321 ");
     remove_at_end("joined");
     ASSERT_EQ(mydocker({"create", "--name", "joined", "--pid", "container:other", "busybox", "sh", "-c",
                         "cat /proc/1/cmdline | tr '\\0' ' '"})
@@ -121,7 +108,7 @@ TEST_F(HostFlags, WhoeverIsLeftInASharedPidNamespaceHoldsNothingUp) {
 
     EXPECT_EQ(mydocker({"wait", "loud"}).out, "3\n");
     EXPECT_EQ(mydocker({"logs", "loud"}).out.substr(0, 8), "first\ny\n");
-    EXPECT_EQ(inside({"--pid", "host"}, "yes & sleep 0.2; exit 4").exit_code, 4) << "with somebody reading";
+    EXPECT_EQ(shell({"--pid", "host"}, "yes & sleep 0.2; exit 4").exit_code, 4) << "with somebody reading";
 }
 
 TEST_F(HostFlags, IpcGoesWithSharedMemory) {
@@ -129,12 +116,12 @@ TEST_F(HostFlags, IpcGoesWithSharedMemory) {
     ASSERT_EQ(mydocker({"exec", "other", "sh", "-c", "echo hello > /dev/shm/letter"}).exit_code, 0);
 
     const Outcome joined =
-        inside({"--ipc", "container:other"}, "cat /dev/shm/letter; readlink /proc/self/ns/ipc");
+        shell({"--ipc", "container:other"}, "cat /dev/shm/letter; readlink /proc/self/ns/ipc");
     EXPECT_EQ(joined.out, "hello\n" + mydocker({"exec", "other", "readlink", "/proc/self/ns/ipc"}).out)
         << joined.err;
-    EXPECT_EQ(inside({"--ipc", "host"}, "readlink /proc/self/ns/ipc").out,
+    EXPECT_EQ(shell({"--ipc", "host"}, "readlink /proc/self/ns/ipc").out,
               std::filesystem::read_symlink("/proc/self/ns/ipc").string() + "\n");
-    EXPECT_EQ(inside({"--ipc", "host", "--shm-size", "1m"}, "true").exit_code, 125);
+    EXPECT_EQ(shell({"--ipc", "host", "--shm-size", "1m"}, "true").exit_code, 125);
 }
 
 TEST_F(HostFlags, UtsAndCgroupNamespacesOfTheHost) {
@@ -142,12 +129,11 @@ TEST_F(HostFlags, UtsAndCgroupNamespacesOfTheHost) {
     ASSERT_EQ(::gethostname(name.data(), name.size()), 0);
     name.resize(name.find('\0'));
 
-    EXPECT_EQ(inside({"--uts", "host"}, "hostname; echo $HOSTNAME").out, name + "\n" + name + "\n");
-    EXPECT_EQ(inside({"--uts", "host", "--hostname", "x"}, "true").exit_code, 125);
-    EXPECT_EQ(inside({"--cgroupns", "host"}, "readlink /proc/self/ns/cgroup").out,
+    EXPECT_EQ(shell({"--uts", "host"}, "hostname; echo $HOSTNAME").out, name + "\n" + name + "\n");
+    EXPECT_EQ(shell({"--uts", "host", "--hostname", "x"}, "true").exit_code, 125);
+    EXPECT_EQ(shell({"--cgroupns", "host"}, "readlink /proc/self/ns/cgroup").out,
               std::filesystem::read_symlink("/proc/self/ns/cgroup").string() + "\n");
-    EXPECT_EQ(inside({"--domainname", "example.org"}, "cat /proc/sys/kernel/domainname").out,
-              "example.org\n");
+    EXPECT_EQ(shell({"--domainname", "example.org"}, "cat /proc/sys/kernel/domainname").out, "example.org\n");
 }
 
 // --- devices, groups, numbers and words ------------------------------------------------------------------
@@ -156,37 +142,37 @@ TEST_F(HostFlags, ADeviceIsThereWithItsAccess) {
     const std::string device = "/dev/loop-control"; // Not among those that everybody has.
     if (!std::filesystem::exists(device)) GTEST_SKIP() << "the host has no " << device;
 
-    EXPECT_EQ(inside({"--device", device}, "test -c " + device + " && exec 3<>" + device).exit_code, 0);
-    EXPECT_EQ(inside({"--device", device + ":/dev/mine"}, "exec 3<>/dev/mine").exit_code, 0);
-    EXPECT_EQ(inside({"--device", device + ":/dev/mine:r"}, "exec 3</dev/mine").exit_code, 0);
-    EXPECT_NE(inside({"--device", device + ":/dev/mine:r"}, "exec 3<>/dev/mine").exit_code, 0);
-    EXPECT_EQ(inside({"--cap-add", "MKNOD", "--device-cgroup-rule", "c 10:237 rwm"},
-                     "mknod /dev/mine c 10 237 && exec 3<>/dev/mine")
+    EXPECT_EQ(shell({"--device", device}, "test -c " + device + " && exec 3<>" + device).exit_code, 0);
+    EXPECT_EQ(shell({"--device", device + ":/dev/mine"}, "exec 3<>/dev/mine").exit_code, 0);
+    EXPECT_EQ(shell({"--device", device + ":/dev/mine:r"}, "exec 3</dev/mine").exit_code, 0);
+    EXPECT_NE(shell({"--device", device + ":/dev/mine:r"}, "exec 3<>/dev/mine").exit_code, 0);
+    EXPECT_EQ(shell({"--cap-add", "MKNOD", "--device-cgroup-rule", "c 10:237 rwm"},
+                    "mknod /dev/mine c 10 237 && exec 3<>/dev/mine")
                   .exit_code,
               0);
 }
 
 TEST_F(HostFlags, GroupsAreThoseOfTheImage) {
-    EXPECT_EQ(inside({"--group-add", "4242"}, "id -G").out.find("4242") != std::string::npos, true);
-    const Outcome named = inside({"-u", "1000", "--group-add", "wheel"}, "id -G");
+    EXPECT_EQ(shell({"--group-add", "4242"}, "id -G").out.find("4242") != std::string::npos, true);
+    const Outcome named = shell({"-u", "1000", "--group-add", "wheel"}, "id -G");
     EXPECT_TRUE(named.out.find("10") != std::string::npos || named.exit_code == 126)
         << named.out << named.err;
-    const Outcome unknown = inside({"--group-add", "no-such-group"}, "true");
+    const Outcome unknown = shell({"--group-add", "no-such-group"}, "true");
     EXPECT_EQ(unknown.exit_code, 126);
     EXPECT_NE(unknown.err.find("'no-such-group'"), std::string::npos) << unknown.err;
 }
 
 TEST_F(HostFlags, NumbersAreSet) {
-    EXPECT_EQ(inside({"--oom-score-adj", "500"}, "cat /proc/self/oom_score_adj").out, "500\n");
-    EXPECT_EQ(inside({"--sysctl", "kernel.msgmax=9000"}, "cat /proc/sys/kernel/msgmax").out, "9000\n");
-    const Outcome whole = inside({"--sysctl", "kernel.panic=1"}, "true");
+    EXPECT_EQ(shell({"--oom-score-adj", "500"}, "cat /proc/self/oom_score_adj").out, "500\n");
+    EXPECT_EQ(shell({"--sysctl", "kernel.msgmax=9000"}, "cat /proc/sys/kernel/msgmax").out, "9000\n");
+    const Outcome whole = shell({"--sysctl", "kernel.panic=1"}, "true");
     EXPECT_EQ(whole.exit_code, 125);
     EXPECT_NE(whole.err.find("belongs to the whole host"), std::string::npos) << whole.err;
 }
 
 TEST_F(HostFlags, ALabelGivenTwiceIsTheLastOne) {
     const TempDir files;
-    std::ofstream(files / "labels") << "a=file\na=again\nb=file\n";
+    write_text(files / "labels", "a=file\na=again\nb=file\n");
     remove_at_end("box");
 
     ASSERT_EQ(mydocker({"create", "--name", "box", "--label-file", files / "labels", "-l", "a=1", "-l", "a=2",
@@ -200,7 +186,7 @@ TEST_F(HostFlags, ALabelGivenTwiceIsTheLastOne) {
 
 TEST_F(HostFlags, WordsAreKept) {
     const TempDir files;
-    std::ofstream(files / "labels") << "# mine\nfrom=file\nboth=file\n";
+    write_text(files / "labels", "# mine\nfrom=file\nboth=file\n");
     remove_at_end("box");
 
     ASSERT_EQ(mydocker({"create", "--name", "box", "--label-file", files / "labels", "-l", "both=line",
@@ -212,10 +198,9 @@ TEST_F(HostFlags, WordsAreKept) {
     const std::string shown = mydocker({"inspect", "box"}).out;
     EXPECT_EQ(member(shown, "from"), "file");
     EXPECT_EQ(member(shown, "both"), "line");
-    std::ifstream config(member(shown, "OciConfigPath"));
-    const std::string text{std::istreambuf_iterator<char>(config), {}};
+    const std::string text = content_of(member(shown, "OciConfigPath"));
     EXPECT_NE(text.find("\"org.example\":\"yes\""), std::string::npos) << text;
-    EXPECT_EQ(inside({"--log-opt", "no-such=1"}, "true").exit_code, 125);
+    EXPECT_EQ(shell({"--log-opt", "no-such=1"}, "true").exit_code, 125);
 }
 
 struct BadFlag {
@@ -227,7 +212,7 @@ struct BadFlag {
 class Refused : public HostFlags, public ::testing::WithParamInterface<BadFlag> {};
 
 TEST_P(Refused, InOneLineThatNamesIt) {
-    const Outcome outcome = inside(GetParam().flags, "true");
+    const Outcome outcome = shell(GetParam().flags, "true");
 
     EXPECT_EQ(outcome.exit_code, 125);
     EXPECT_NE(outcome.err.find(GetParam().says), std::string::npos) << outcome.err;

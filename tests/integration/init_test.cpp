@@ -2,8 +2,6 @@
 #include "support/engine_fixture.hpp"
 #include "support/terminal.hpp"
 
-#include <csignal>
-
 namespace mydocker::test {
 namespace {
 

@@ -5,8 +5,6 @@
 
 #include <csignal>
 #include <fcntl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 namespace mydocker::test {

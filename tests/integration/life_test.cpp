@@ -3,19 +3,13 @@
 
 #include <csignal>
 #include <filesystem>
-#include <unistd.h>
 
 namespace mydocker::test {
 namespace {
 
 class Life : public EngineTest {
   protected:
-    std::string start_sleeper(const std::string& name) {
-        remove_at_end(name);
-        const Outcome outcome = mydocker({"run", "-d", "--name", name, "busybox", "sleep", "1000"});
-        EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-        return outcome.out.substr(0, outcome.out.find('\n'));
-    }
+    std::string start_sleeper(const std::string& name) { return start_detached(name, {}, {"sleep", "1000"}); }
     std::string state_of(const std::string& name) {
         return member(mydocker({"inspect", name}).out, "Status");
     }
@@ -79,11 +73,8 @@ TEST_F(Life, AContainerCanBeStartedAgainAndKeepsItsFiles) {
 }
 
 TEST_F(Life, StopEndsWhatIgnoresItsSignal) {
-    remove_at_end("deaf");
-    ASSERT_EQ(mydocker({"run", "-d", "--name", "deaf", "busybox", "sh", "-c",
-                        "trap '' TERM; while :; do sleep 0.1; done"})
-                  .exit_code,
-              0);
+    const std::string script = "trap '' TERM; while :; do sleep 0.1; done";
+    ASSERT_NE(start_detached("deaf", {}, {"sh", "-c", script}), "");
 
     EXPECT_EQ(mydocker({"stop", "-t", "1", "deaf"}).exit_code, 0);
 
@@ -92,13 +83,9 @@ TEST_F(Life, StopEndsWhatIgnoresItsSignal) {
 }
 
 TEST_F(Life, StopSendsTheSignalAndKeepsTheExitCode) {
-    remove_at_end("polite");
-    ASSERT_EQ(mydocker({"run", "-d", "--name", "polite", "busybox", "sh", "-c",
-                        "trap 'exit 9' TERM; while :; do sleep 0.05; done"})
-                  .exit_code,
-              0);
-    ASSERT_TRUE(eventually([&] { return state_of("polite") == "running"; }));
-    ::usleep(200'000); // The shell needs a moment to set its trap; nothing tells when it has.
+    const std::string script = "trap 'exit 9' TERM; echo ready; while :; do sleep 0.05; done";
+    ASSERT_NE(start_detached("polite", {}, {"sh", "-c", script}), "");
+    ASSERT_TRUE(eventually([&] { return mydocker({"logs", "polite"}).out == "ready\n"; }));
 
     EXPECT_EQ(mydocker({"stop", "polite"}).exit_code, 0);
     EXPECT_EQ(mydocker({"stop", "polite"}).exit_code, 0) << "stopping what is stopped is no error";
@@ -120,13 +107,18 @@ TEST_F(Life, AContainerKilledFromOutsideShowsSo) {
 TEST_F(Life, AContainerWhoseMonitorIsKilledIsKilledToo) {
     start_sleeper("lost");
     const pid_t pid = std::stoi(member(mydocker({"inspect", "lost"}).out, "Pid"));
-    const Outcome parent = test::run({"sh", "-c", "awk '{print $4}' /proc/" + std::to_string(pid) + "/stat"});
+    const pid_t monitor = parent_of(pid);
+    ASSERT_GT(monitor, 1);
 
-    ASSERT_EQ(::kill(std::stoi(parent.out), SIGKILL), 0);
+    ASSERT_EQ(::kill(monitor, SIGKILL), 0);
 
     // Dead, though whoever adopts orphans on this host may take its time to reap it.
-    const std::string alive = "grep -q '^State:.[^Z]' /proc/" + std::to_string(pid) + "/status";
-    EXPECT_TRUE(eventually([&] { return test::run({"sh", "-c", alive}).exit_code != 0; }, 1000));
+    constexpr int kState = 3;
+    const auto is_dead = [&] {
+        const std::string state = stat_field(pid, kState);
+        return state.empty() || state == "Z";
+    };
+    EXPECT_TRUE(eventually(is_dead, 1000));
     const std::string shown = mydocker({"inspect", "lost"}).out;
     EXPECT_EQ(member(shown, "Status"), "exited") << shown;
     EXPECT_EQ(member(shown, "ExitCode"), "137");
@@ -151,11 +143,8 @@ TEST_F(Life, WaitKnowsTheCodeOfAContainerThatIsGone) {
 }
 
 TEST_F(Life, LogsShowBothStreamsAndOnlyTheTailWhenAsked) {
-    remove_at_end("talker");
-    ASSERT_EQ(mydocker({"run", "-d", "--name", "talker", "busybox", "sh", "-c",
-                        "echo one; echo two >&2; echo three; printf end"})
-                  .exit_code,
-              0);
+    const std::string script = "echo one; echo two >&2; echo three; printf end";
+    ASSERT_NE(start_detached("talker", {}, {"sh", "-c", script}), "");
     ASSERT_EQ(mydocker({"wait", "talker"}).out, "0\n");
 
     const Outcome all = mydocker({"logs", "talker"});
@@ -216,10 +205,9 @@ class BeingBorn : public EngineTest {
     void SetUp() override {
         EngineTest::SetUp();
         if (IsSkipped()) return;
-        remove_at_end("young");
-        const Outcome run = mydocker({"run", "-d", "--name", "young", "busybox", "sleep", "1000"});
-        ASSERT_EQ(run.exit_code, 0) << run.err;
-        write_text(run_root() + "/" + run.out.substr(0, 64) + "/lock", "s"); // core/engine/start_mark.hpp
+        const std::string id = start_detached("young", {}, {"sleep", "1000"});
+        ASSERT_NE(id, "");
+        write_text(run_root() + "/" + id + "/lock", "s"); // core/engine/start_mark.hpp
     }
 };
 
@@ -250,11 +238,9 @@ TEST_F(BeingBorn, IsStoppedAtOnce) {
 class LostDirectory : public EngineTest, public ::testing::WithParamInterface<std::vector<std::string>> {};
 
 TEST_P(LostDirectory, CostsTheContainerNothingButItsOwner) {
-    remove_at_end("lost");
-    const Outcome run = mydocker(
-        {"run", "-d", "--name", "lost", "busybox", "sh", "-c", "echo kept > /kept; exec sleep 1000"});
-    ASSERT_EQ(run.exit_code, 0) << run.err;
-    const std::string directory = run_root() + "/" + run.out.substr(0, 64);
+    const std::string id = start_detached("lost", {}, {"sh", "-c", "echo kept > /kept; exec sleep 1000"});
+    ASSERT_NE(id, "");
+    const std::string directory = run_root() + "/" + id;
     ASSERT_TRUE(eventually([&] { return mydocker({"exec", "lost", "cat", "/kept"}).out == "kept\n"; }));
     std::filesystem::remove_all(directory);
 

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <random>
 #include <sstream>
 
@@ -18,13 +17,9 @@ class LogProgram : public EngineTest {
   protected:
     // Runs it to its end.
     std::string ended(const std::string& script, const std::vector<std::string>& flags = {}) {
-        std::vector<std::string> words{"run", "-d", "-v", shared_.path() + ":/p"};
-        words.insert(words.end(), flags.begin(), flags.end());
-        words.insert(words.end(), {"busybox", "sh", "-c", script});
-        const Outcome made = mydocker(words);
-        EXPECT_EQ(made.exit_code, 0) << made.err;
-        std::string id = made.out.substr(0, 64);
-        remove_at_end(id);
+        std::vector<std::string> all{"-v", shared_.path() + ":/p"};
+        all.insert(all.end(), flags.begin(), flags.end());
+        std::string id = start_detached("", all, {"sh", "-c", script});
         EXPECT_EQ(mydocker({"wait", id}).out, "0\n");
         return id;
     }
@@ -99,24 +94,20 @@ TEST_F(LogProgram, EightReadersSeeAllWhileItRotatesEvery4KiB) {
 
 // Every record that a line was promised to be in is there, in order, to the last that was written.
 TEST_F(LogProgram, AKilledMonitorLosesNoneOfWhatItHadTaken) {
-    const Outcome made =
-        mydocker({"run", "-d", "--log-opt", "max_size=0", "busybox", "sh", "-c",
-                  "i=0; while :; do i=$((i+1)); echo $i; [ $((i % 200)) != 0 ] || sleep 0.02; done"});
-    ASSERT_EQ(made.exit_code, 0) << made.err;
-    const std::string id = made.out.substr(0, 64);
-    remove_at_end(id);
+    const std::string script =
+        "i=0; while :; do i=$((i+1)); echo $i; [ $((i % 200)) != 0 ] || sleep 0.02; done";
+    const std::string id = start_detached("", kUnlimited, {"sh", "-c", script});
+    ASSERT_NE(id, "");
     const auto last_line = [&] {
         const std::string tail = mydocker({"logs", "-n", "1", id}).out;
         return tail.empty() ? 0 : std::stoi(tail);
     };
     ASSERT_TRUE(eventually([&] { return last_line() > 1000; }));
     const int before = last_line();
-    std::ifstream stat("/proc/" + member(mydocker({"inspect", id}).out, "Pid") + "/stat");
-    std::string word;
-    for (int i = 0; i < 4; ++i) // pid (comm) state ppid
-        stat >> word;
+    const pid_t monitor = parent_of(std::stoi(member(mydocker({"inspect", id}).out, "Pid")));
+    ASSERT_GT(monitor, 1);
 
-    ASSERT_EQ(::kill(std::stoi(word), SIGKILL), 0);
+    ASSERT_EQ(::kill(monitor, SIGKILL), 0);
     ASSERT_TRUE(eventually([&] { return mydocker({"ps", "-q"}).out.empty(); }));
 
     std::istringstream lines(mydocker({"logs", id}).out);

@@ -3,11 +3,18 @@
 #include "support/terminal.hpp"
 
 #include <csignal>
-#include <fstream>
-#include <memory>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 namespace mydocker::test {
 namespace {
+
+// poll(2), or what is made of it on machines that have none.
+#if defined(SYS_poll)
+constexpr long kPoll = SYS_poll;
+#else
+constexpr long kPoll = SYS_ppoll;
+#endif
 
 // Says "one", waits for the file /p/go, says "two".
 constexpr const char* kInTwoParts = "echo one; while [ ! -e /p/go ]; do sleep 0.02; done; echo two";
@@ -15,20 +22,22 @@ constexpr const char* kInTwoParts = "echo one; while [ ! -e /p/go ]; do sleep 0.
 class LogsOf : public EngineTest {
   protected:
     void run_detached(const std::vector<std::string>& flags, const std::string& script) {
-        std::vector<std::string> words{"run", "-d", "-v", shared_.path() + ":/p"};
-        words.insert(words.end(), flags.begin(), flags.end());
-        words.insert(words.end(), {"busybox", "sh", "-c", script});
-        const Outcome made = mydocker(words);
-        ASSERT_EQ(made.exit_code, 0) << made.err;
-        remove_at_end(made.out.substr(0, 64));
+        std::vector<std::string> all{"-v", shared_.path() + ":/p"};
+        all.insert(all.end(), flags.begin(), flags.end());
+        ASSERT_NE(start_detached("talker", all, {"sh", "-c", script}), "");
     }
-    void let_go_on() { std::ofstream(shared_ / "go") << "\n"; }
+    void let_go_on(const std::string& mark = "go") { write_text(shared_ / mark, "\n"); }
+    // Both streams' lines as they are there now.
+    [[nodiscard]] std::string logged() {
+        const Outcome logs = mydocker({"logs", "talker"});
+        return logs.out + logs.err;
+    }
 
     TempDir shared_;
 };
 
 TEST_F(LogsOf, FollowedShowWhatComesAndEndWithTheContainer) {
-    run_detached({"--name", "talker"}, kInTwoParts);
+    run_detached({}, kInTwoParts);
     Terminal follower(command({"logs", "-f", "talker"}));
     ASSERT_TRUE(follower.expect("one\r\n")) << follower.output();
 
@@ -39,7 +48,7 @@ TEST_F(LogsOf, FollowedShowWhatComesAndEndWithTheContainer) {
 }
 
 TEST_F(LogsOf, FollowedToTheLastWordThoughTheContainerRemovesItself) {
-    run_detached({"--rm", "--name", "talker"}, kInTwoParts);
+    run_detached({"--rm"}, kInTwoParts);
     Terminal follower(command({"logs", "-f", "talker"}));
     ASSERT_TRUE(follower.expect("one\r\n")) << follower.output();
 
@@ -50,14 +59,16 @@ TEST_F(LogsOf, FollowedToTheLastWordThoughTheContainerRemovesItself) {
 }
 
 TEST_F(LogsOf, FollowingCostsNothingWhileNothingHappens) {
-    run_detached({"--name", "talker"}, "echo one; sleep 1000");
+    run_detached({}, "echo one; sleep 1000");
     Terminal follower(command({"logs", "-f", "talker"}));
     ASSERT_TRUE(follower.expect("one\r\n"));
-    const std::string path = "/proc/" + std::to_string(follower.pid()) + "/status";
-    const auto switches = [&] { return test::run({"grep", "voluntary_ctxt_switches", path}).out; };
-    // It sleeps once it has been seen to sleep: no event announces that.
-    ASSERT_TRUE(eventually([&] { return test::run({"grep", "^State:.S", path}).exit_code == 0; }));
-    ::usleep(100'000);
+    const std::string process = "/proc/" + std::to_string(follower.pid());
+    const auto switches = [&] {
+        return test::run({"grep", "voluntary_ctxt_switches", process + "/status"}).out;
+    };
+    // It waits for news when it sleeps in that call, whose number is the first word there.
+    const std::string waiting = std::to_string(kPoll) + " ";
+    ASSERT_TRUE(eventually([&] { return content_of(process + "/syscall").starts_with(waiting); }));
     const std::string before = switches();
 
     ::usleep(1'500'000); // The time in which a follower that polls would wake up.
@@ -66,7 +77,7 @@ TEST_F(LogsOf, FollowingCostsNothingWhileNothingHappens) {
 }
 
 TEST_F(LogsOf, CtrlCEndsFollowingQuietly) {
-    run_detached({"--name", "talker"}, "echo one; sleep 1000");
+    run_detached({}, "echo one; sleep 1000");
     Terminal follower(command({"logs", "-f", "talker"}));
     ASSERT_TRUE(follower.expect("one\r\n"));
 
@@ -77,7 +88,7 @@ TEST_F(LogsOf, CtrlCEndsFollowingQuietly) {
 }
 
 TEST_F(LogsOf, AReaderThatGoesEndsFollowing) {
-    run_detached({"--name", "talker"}, "echo one; sleep 1000");
+    run_detached({}, "echo one; sleep 1000");
 
     const Outcome outcome =
         test::run({"bash", "-c",
@@ -89,8 +100,8 @@ TEST_F(LogsOf, AReaderThatGoesEndsFollowing) {
 }
 
 TEST_F(LogsOf, FollowedAcrossRotationsNothingIsLost) {
-    std::ofstream(shared_ / "small.toml")
-        << "config_version = 1\n[log.json-file]\nmax_size = \"64k\"\nmax_files = 100\n";
+    write_text(shared_ / "small.toml",
+               "config_version = 1\n[log.json-file]\nmax_size = \"64k\"\nmax_files = 100\n");
     const std::vector<std::string> words{
         "run",      "-d",
         "--config", shared_ / "small.toml",
@@ -114,15 +125,21 @@ TEST_F(LogsOf, FollowedAcrossRotationsNothingIsLost) {
 }
 
 TEST_F(LogsOf, StreamsKeepTheirOrderWhereBothAreOne) {
-    run_detached({"--name", "talker"},
-                 "for i in 1 3 5; do echo $i; sleep 0.02; echo $((i+1)) >&2; sleep 0.02; done");
+    // Of two pipes nobody can tell which was written first: each line is written when the one before is
+    // there.
+    run_detached({}, "for i in 1 2 3 4 5 6; do until test -e /p/$i; do sleep 0.01; done; "
+                     "if test $((i % 2)) = 1; then echo $i; else echo $i >&2; fi; done");
+    for (const std::string number : {"1", "2", "3", "4", "5", "6"}) {
+        let_go_on(number);
+        ASSERT_TRUE(eventually([&] { return logged().contains(number); })) << number << ": " << logged();
+    }
     ASSERT_EQ(mydocker({"wait", "talker"}).exit_code, 0);
 
     EXPECT_EQ(test::run({"bash", "-c", line({"logs", "talker"}) + " 2>&1"}).out, "1\n2\n3\n4\n5\n6\n");
 }
 
 TEST_F(LogsOf, RangesAndDetailsOfADeadContainer) {
-    run_detached({"--name", "talker", "-l", "app=x"}, "echo one; echo two; echo three");
+    run_detached({"-l", "app=x"}, "echo one; echo two; echo three");
     ASSERT_EQ(mydocker({"wait", "talker"}).exit_code, 0);
     const std::string second = mydocker({"logs", "-t", "talker"}).out.substr(0, 30);
     ASSERT_EQ(second.substr(10, 1) + second.substr(29, 1), "TZ");

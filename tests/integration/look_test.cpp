@@ -147,6 +147,18 @@ TEST_F(Look, PsRefusesWhatItDoesNotKnow) {
         {{"ps", "-f", "before=nobody"}, "mydocker: ps: filter: no container 'nobody'\n", 1},
         {{"ps", "--format", "{{.ID"},
          "mydocker: ps: --format: character 1: an action '{{' without its '}}'\n"},
+        {{"ps", "--format", "{{.Nope}}"}, // There is nothing to list.
+         "mydocker: ps: --format: character 3: unknown field 'Nope'; there are: Command, CreatedAt, ID, "
+         "Image, Labels, LocalVolumes, Mounts, Names, Networks, PID, Ports, RunningFor, Size, State, "
+         "Status\n",
+         1},
+        {{"volume", "ls", "--format", "table {{upper .Nope}}"},
+         "mydocker: volume ls: --format: character 9: unknown field 'Nope'; there are: Driver, Labels, "
+         "Mountpoint, Name, Scope\n",
+         1},
+        {{"events", "--until", "0s", "--format", "{{.Actor.Nope}}"},
+         "mydocker: events: --format: character 3: unknown field 'Nope'; there are: ID, Attributes\n",
+         1},
         {{"images", "-f", "dangling=maybe"},
          "mydocker: images: filter: dangling: 'maybe' is neither true nor false\n"},
         {{"inspect", "--type", "network", "x"},

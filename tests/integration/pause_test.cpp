@@ -2,10 +2,7 @@
 #include "support/engine_fixture.hpp"
 #include "support/faultline.hpp"
 
-#include <algorithm>
 #include <csignal>
-#include <cstdlib>
-#include <fstream>
 #include <sys/stat.h>
 #include <thread>
 
@@ -17,12 +14,7 @@ class Paused : public EngineTest {
   protected:
     void start(const std::string& script = kCount, const std::vector<std::string>& flags = {}) {
         (void)mydocker({"rm", "-f", "box"});
-        std::vector<std::string> words{"run", "-d", "--name", "box"};
-        words.insert(words.end(), flags.begin(), flags.end());
-        words.insert(words.end(), {"busybox", "sh", "-c", script});
-        const Outcome outcome = mydocker(words);
-        ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-        remove_at_end("box");
+        ASSERT_NE(start_detached("box", flags, {"sh", "-c", script}), "");
         ASSERT_TRUE(eventually([&] { return count() > 0; }));
     }
 
@@ -152,10 +144,7 @@ TEST_F(Paused, StaysSoUnderACommit) {
 TEST_F(Paused, DiesWithItsMonitor) {
     start();
     pause();
-    std::ifstream stat("/proc/" + pid() + "/stat");
-    std::string line;
-    std::getline(stat, line);
-    const int monitor = std::atoi(line.c_str() + line.rfind(')') + 4);
+    const pid_t monitor = parent_of(std::stoi(pid()));
     ASSERT_GT(monitor, 1);
 
     ASSERT_EQ(::kill(monitor, SIGKILL), 0);
@@ -246,7 +235,7 @@ TEST_F(Paused, EndsWellInTheForegroundAfterAllThat) {
         EXPECT_EQ(mydocker({"pause", "box"}).exit_code, 0);
         EXPECT_EQ(mydocker({"unpause", "box"}).exit_code, 0);
         EXPECT_EQ(mydocker({"rename", "box", "other"}).exit_code, 0);
-        std::ofstream(root_of_it + "/end") << "1";
+        write_text(root_of_it + "/end", "1");
         waiting.join();
 
         EXPECT_EQ(foreground.exit_code, 3) << foreground.err;

@@ -4,9 +4,7 @@
 
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <sstream>
-#include <unistd.h>
 
 namespace mydocker::test {
 namespace {
@@ -152,11 +150,8 @@ TEST_F(Run, ClosesStandardInputWithoutI) {
 }
 
 TEST_F(Run, LetsTheContainerNoticeThatItsReaderIsGone) {
-    std::string line;
-    for (const std::string& word : command({"run", "--rm", "busybox", "yes"}))
-        line += "'" + word + "' ";
-
-    const Outcome outcome = test::run({"bash", "-c", line + "| head -n 2; echo ${PIPESTATUS[0]}"});
+    const Outcome outcome = test::run(
+        {"bash", "-c", line({"run", "--rm", "busybox", "yes"}) + "| head -n 2; echo ${PIPESTATUS[0]}"});
 
     // Process 1 ignores SIGPIPE (pid_namespaces(7)), so `yes` ends by its failed write.
     EXPECT_EQ(outcome.out, "y\ny\n1\n") << outcome.err;
@@ -274,8 +269,8 @@ class HungStart : public EngineTest {
         std::filesystem::copy_file(stage() + "/bin/mydocker", prefix_ / "bin/mydocker");
         std::filesystem::create_symlink(stage() + "/lib", prefix_ / "lib");
         std::filesystem::create_symlink(stage() + "/share", prefix_ / "share");
-        std::ofstream(libexec + "/mydocker-monitor")
-            << "#!/bin/sh\necho hangs > " << prefix_ / "hangs" << "\nexec sleep 1000\n";
+        write_text(libexec + "/mydocker-monitor",
+                   "#!/bin/sh\necho hangs > " + (prefix_ / "hangs") + "\nexec sleep 1000\n");
         std::filesystem::permissions(libexec + "/mydocker-monitor", std::filesystem::perms::owner_all);
     }
     std::vector<std::string> hung_run() {
@@ -362,24 +357,19 @@ TEST_F(Run, HasTheDefaultProfile) {
 
 TEST_F(Run, OnlyOneOfManyGetsAName) {
     remove_at_end("one");
-    std::string line;
-    for (const std::string& word : command({"run", "-d", "--name", "one", "busybox", "sleep", "1000"}))
-        line += "'" + word + "' ";
+    const std::string taker = line({"run", "-d", "--name", "one", "busybox", "sleep", "1000"});
 
     const Outcome outcome = test::run(
-        {"bash", "-c", "for i in $(seq 100); do " + line + ">/dev/null 2>&1 && echo won & done; wait"});
+        {"bash", "-c", "for i in $(seq 100); do " + taker + ">/dev/null 2>&1 && echo won & done; wait"});
 
     EXPECT_EQ(outcome.out, "won\n");
     EXPECT_EQ(mydocker({"ps", "-q"}).out.size(), 13U);
 }
 
 TEST_F(Run, LeavesNothingAfterFiftyAtOnce) {
-    std::string line;
-    for (const std::string& word : command({"run", "--rm", "busybox", "true"}))
-        line += "'" + word + "' ";
-
-    const Outcome outcome =
-        test::run({"bash", "-c", "for i in $(seq 50); do " + line + " || echo failed & done; wait"});
+    const Outcome outcome = test::run({"bash", "-c",
+                                       "for i in $(seq 50); do " + line({"run", "--rm", "busybox", "true"}) +
+                                           " || echo failed & done; wait"});
 
     EXPECT_EQ(outcome.out, "");
     EXPECT_EQ(outcome.err, "");

@@ -2,7 +2,6 @@
 #include "support/engine_fixture.hpp"
 
 #include <filesystem>
-#include <fstream>
 
 namespace mydocker::test {
 namespace {
@@ -10,13 +9,8 @@ namespace {
 class Seccomp : public EngineTest {
   protected:
     std::string option(const std::string& profile, const std::string& name = "profile.json") {
-        std::ofstream(directory_ / name) << profile;
+        write_text(directory_ / name, profile);
         return "seccomp=" + (directory_ / name);
-    }
-    Outcome shell(std::vector<std::string> flags, const std::string& script) {
-        flags.insert(flags.begin(), {"run", "--rm"});
-        flags.insert(flags.end(), {"busybox", "sh", "-c", script});
-        return mydocker(flags);
     }
     TempDir directory_;
 };

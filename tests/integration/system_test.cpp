@@ -2,7 +2,6 @@
 #include "support/engine_fixture.hpp"
 
 #include <filesystem>
-#include <fstream>
 #include <unistd.h>
 
 namespace mydocker::test {
@@ -83,7 +82,7 @@ TEST_F(System, ACgroupOfARunDirectoryWithoutOwnerIsNamedAndTakenAway) {
     const StrayCgroup stray(an_id('c'));
     const std::string directory = run_root() + "/" + an_id('c');
     fs::create_directories(directory);
-    std::ofstream(directory + "/lock").flush();
+    write_text(directory + "/lock", "");
 
     const Outcome checked = mydocker({"system", "check"});
     const Outcome recovered = mydocker({"system", "recover"});
@@ -99,7 +98,7 @@ TEST_F(System, AnOrdinaryCommandTakesAwayTheCgroupBeforeTheRunDirectoryThatTells
     const StrayCgroup stray(an_id('d'));
     const std::string directory = run_root() + "/" + an_id('d');
     fs::create_directories(directory);
-    std::ofstream(directory + "/lock").flush();
+    write_text(directory + "/lock", "");
 
     const Outcome listed = mydocker({"ps", "-a"});
 

@@ -2,9 +2,7 @@
 #include "support/engine_fixture.hpp"
 #include "support/terminal.hpp"
 
-#include <fstream>
 #include <regex>
-#include <sstream>
 
 namespace mydocker::test {
 namespace {
@@ -13,12 +11,7 @@ class Usage : public EngineTest {
   protected:
     void start(const std::vector<std::string>& flags, const std::string& script = "sleep 1000") {
         (void)mydocker({"rm", "-f", "box"});
-        std::vector<std::string> words{"run", "-d", "--name", "box"};
-        words.insert(words.end(), flags.begin(), flags.end());
-        words.insert(words.end(), {"busybox", "sh", "-c", script});
-        const Outcome outcome = mydocker(words);
-        ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-        remove_at_end("box");
+        ASSERT_NE(start_detached("box", flags, {"sh", "-c", script}), "");
     }
 
     // A control file of the container's cgroup, by its name in v1 and v2.
@@ -40,7 +33,7 @@ TEST_F(Usage, TopShowsTheProcessesOfThisContainerOnly) {
     const Outcome top = mydocker({"top", "box", "-o", "pid,args"});
 
     EXPECT_EQ(top.exit_code, 0) << top.err;
-    EXPECT_TRUE(std::regex_search(top.out, std::regex("^ *PID COMMAND\n"))) << top.out;
+    EXPECT_TRUE(matches(top.out, "^ *PID COMMAND\n")) << top.out;
     EXPECT_NE(top.out.find("sleep 3333"), std::string::npos) << top.out;
     EXPECT_EQ(top.out.find("mydocker"), std::string::npos) << top.out;
     EXPECT_EQ(mydocker({"top", "box", "-o pid,args"}).out, top.out);
@@ -92,7 +85,7 @@ TEST_F(Usage, StatsShowsThoseThatDoNotRunWhenAsked) {
     EXPECT_EQ(mydocker({"stats", "--no-stream"}).out.find("box"), std::string::npos);
     const Outcome all = mydocker({"stats", "--no-stream", "-a", "--no-trunc"});
 
-    EXPECT_TRUE(std::regex_search(all.out, std::regex("[0-9a-f]{64} +box +0.00% +0B / 0B"))) << all.out;
+    EXPECT_TRUE(matches(all.out, "[0-9a-f]{64} +box +0.00% +0B / 0B")) << all.out;
     EXPECT_EQ(mydocker({"stats", "--no-stream", "nobody"}).err, "mydocker: stats: no container 'nobody'\n");
 }
 

@@ -1,12 +1,7 @@
 // Host directories, file systems in memory and volumes as a container sees them.
 #include "support/volume_fixture.hpp"
 
-#include <csignal>
 #include <filesystem>
-#include <fstream>
-#include <sstream>
-#include <sys/stat.h>
-#include <unistd.h>
 
 namespace mydocker::test {
 namespace {

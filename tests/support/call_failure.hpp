@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,7 +24,7 @@ struct CallFailure {
     std::uint64_t value = 0;
 };
 
-// "with ENOSPC", "by taking 12 bytes"
+// "with ENOSPC", "by argument 2 made 12"
 [[nodiscard]] std::string to_string(const CallFailure& failure);
 
 // All ways in which the call may fail, none for one that cannot. Throws std::runtime_error for a call that is

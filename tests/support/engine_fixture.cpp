@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <filesystem>
 #include <sys/file.h>
-#include <unistd.h>
 
 namespace mydocker::test {
 namespace {
@@ -83,7 +82,7 @@ void EngineTest::SetUp() {
 }
 
 void EngineTest::TearDown() {
-    if (!meter_) return;
+    if (!is_set_up()) return;
     for (const std::string& name : to_remove_)
         (void)mydocker({"rm", "-f", name});
     EXPECT_EQ(meter_->difference(), "");
@@ -97,6 +96,26 @@ Outcome EngineTest::mydocker(const std::vector<std::string>& words, const std::s
 Outcome EngineTest::mydocker_with(const std::vector<std::string>& environment,
                                   const std::vector<std::string>& words) {
     return run(Command{.words = command(words), .input = {}, .environment = environment, .directory = {}});
+}
+
+Outcome EngineTest::shell(std::vector<std::string> flags, const std::string& script) {
+    flags.insert(flags.begin(), {"run", "--rm"});
+    flags.insert(flags.end(), {"busybox", "sh", "-c", script});
+    return mydocker(flags);
+}
+
+std::string EngineTest::start_detached(const std::string& name, const std::vector<std::string>& flags,
+                                       const std::vector<std::string>& command) {
+    std::vector<std::string> words{"run", "-d"};
+    if (!name.empty()) words.insert(words.end(), {"--name", name});
+    words.insert(words.end(), flags.begin(), flags.end());
+    words.emplace_back("busybox");
+    words.insert(words.end(), command.begin(), command.end());
+    const Outcome outcome = mydocker(words);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    std::string id = outcome.out.substr(0, outcome.out.find('\n'));
+    if (!id.empty()) EngineTest::remove_at_end(id);
+    return id;
 }
 
 std::string member(const std::string& json, const std::string& key) {

@@ -7,7 +7,6 @@
 
 #include <gtest/gtest.h>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +23,8 @@ class EngineTest : public ::testing::Test {
     static void TearDownTestSuite();
     void SetUp() override;
     void TearDown() override;
+    // Whether SetUp() has got here; without root there are no roots that a command could be run on.
+    [[nodiscard]] bool is_set_up() const { return meter_ != nullptr; }
 
     // Runs `mydocker WORDS…` on the suite's roots.
     [[nodiscard]] Outcome mydocker(const std::vector<std::string>& words, const std::string& input = {});
@@ -33,6 +34,13 @@ class EngineTest : public ::testing::Test {
     [[nodiscard]] std::vector<std::string> command(const std::vector<std::string>& words) const;
     // The same in a shell's words, with a blank at the end. No word may have a quote in it.
     [[nodiscard]] std::string line(const std::vector<std::string>& words) const;
+
+    // `run --rm FLAGS… busybox sh -c SCRIPT`
+    [[nodiscard]] Outcome shell(std::vector<std::string> flags, const std::string& script);
+    // `run -d --name NAME FLAGS… busybox COMMAND…`, an empty name left out: the container's id; "" and a
+    // failure where it does not start. It is removed at the end of the test.
+    [[nodiscard]] std::string start_detached(const std::string& name, const std::vector<std::string>& flags,
+                                             const std::vector<std::string>& command);
 
     // Removes a container at the end of the test, whatever happens.
     void remove_at_end(const std::string& name) { to_remove_.push_back(name); }

@@ -20,13 +20,7 @@ class Exec : public EngineTest {
     void start(const std::vector<std::string>& flags,
                const std::vector<std::string>& command = {"sleep", "1000"}) {
         (void)mydocker({"rm", "-f", "box"});
-        std::vector<std::string> words{"run", "-d", "--name", "box"};
-        words.insert(words.end(), flags.begin(), flags.end());
-        words.emplace_back("busybox");
-        words.insert(words.end(), command.begin(), command.end());
-        const Outcome outcome = mydocker(words);
-        ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
-        remove_at_end("box");
+        ASSERT_NE(start_detached("box", flags, command), "");
     }
 
     [[nodiscard]] std::string pid() { return member(mydocker({"inspect", "box"}).out, "Pid"); }

@@ -4,7 +4,6 @@
 #include "base/sys.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <fcntl.h>
 #include <span>
 #include <type_traits>

@@ -8,8 +8,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -68,15 +66,6 @@ std::string zstd_zeros(std::uint64_t count, int window_log) {
     return out;
 }
 
-void write_file(const std::string& path, std::string_view bytes) {
-    std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-}
-
-std::string read_file(const std::string& path) {
-    std::ifstream stream(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-}
-
 namespace {
 
 std::string mode_text(mode_t mode) {
@@ -98,7 +87,7 @@ std::string line_of(const fs::path& path, const std::string& name) {
     if (S_ISFIFO(status.st_mode)) return "p " + mode_text(status.st_mode) + " " + name;
     if (S_ISREG(status.st_mode))
         return "f " + mode_text(status.st_mode) + " " + name + " '" +
-               (status.st_size < 100 ? read_file(path) : std::to_string(status.st_size)) + "'";
+               (status.st_size < 100 ? content_of(path) : std::to_string(status.st_size)) + "'";
     return std::string(S_ISCHR(status.st_mode) ? "c " : "b ") + std::to_string(major(status.st_rdev)) + ":" +
            std::to_string(minor(status.st_rdev)) + " " + name;
 }

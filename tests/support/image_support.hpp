@@ -15,9 +15,6 @@ namespace mydocker::test {
 // Zstd data that decompresses to so many zeros.
 [[nodiscard]] std::string zstd_zeros(std::uint64_t count, int window_log = 0);
 
-void write_file(const std::string& path, std::string_view bytes);
-[[nodiscard]] std::string read_file(const std::string& path);
-
 // Each entry below `directory` as a line, sorted: "d 0755 a", "f 0644 a/b 'content'", "l a/l -> x",
 // "c 0:0 a/w", "p 0600 fifo"; " opaque" after a directory marked as such.
 [[nodiscard]] std::string tree(const std::string& directory);

@@ -8,8 +8,6 @@
 #include <array>
 #include <cstdlib>
 #include <fcntl.h>
-#include <poll.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 

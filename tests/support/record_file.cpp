@@ -1,10 +1,10 @@
 #include "support/record_file.hpp"
 
+#include "support/support.hpp"
+
 #include <array>
 #include <cstdint>
 #include <cstdio>
-#include <fstream>
-#include <sstream>
 #include <stdexcept>
 #include <utility>
 
@@ -42,10 +42,7 @@ RecordFile::RecordFile(const std::string& root, std::string id)
       path_(root + "/state/json-file/records/" + id_) {}
 
 std::string RecordFile::bytes() const {
-    const std::ifstream file(path_, std::ios::binary);
-    std::stringstream all;
-    all << file.rdbuf();
-    return all.str();
+    return content_of(path_);
 }
 
 std::string RecordFile::document() const {
@@ -54,7 +51,7 @@ std::string RecordFile::document() const {
 }
 
 void RecordFile::set_bytes(const std::string& bytes) const {
-    std::ofstream(path_, std::ios::binary | std::ios::trunc) << bytes;
+    write_text(path_, bytes);
 }
 
 void RecordFile::set_document(const std::string& document, const std::string& name) const {

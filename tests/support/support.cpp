@@ -16,10 +16,11 @@
 #include <iterator>
 #include <poll.h>
 #include <ranges>
+#include <regex>
 #include <spawn.h>
+#include <sstream>
 #include <stdexcept>
 #include <sys/mount.h>
-#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -227,8 +228,28 @@ std::string content_of(const std::string& path) {
     return {std::istreambuf_iterator<char>(file), {}};
 }
 
-void write_text(const std::string& path, const std::string& text) {
+void write_text(const std::string& path, std::string_view text) {
     std::ofstream(path, std::ios::binary) << text;
+}
+
+bool matches(const std::string& text, const std::string& pattern) {
+    return std::regex_search(text, std::regex(pattern));
+}
+
+std::string stat_field(pid_t pid, int number) {
+    const std::string stat = content_of("/proc/" + std::to_string(pid) + "/stat");
+    const auto paren = stat.rfind(')'); // The name, field 2, may have blanks and parentheses in it.
+    if (paren == std::string::npos) return {};
+    std::istringstream fields(stat.substr(paren + 1));
+    std::string field;
+    for (int at = 3; at <= number && fields >> field; ++at) {
+    }
+    return fields ? field : std::string();
+}
+
+pid_t parent_of(pid_t pid) {
+    constexpr int kParent = 4;
+    return std::atoi(stat_field(pid, kParent).c_str());
 }
 
 int repeats(int count) {

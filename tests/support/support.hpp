@@ -7,6 +7,8 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <sys/types.h>
 #include <vector>
 
 namespace mydocker::test {
@@ -52,7 +54,14 @@ enum class Need { root, overlayfs, cgroup_v1, cgroup_v2, user_namespaces, kvm_fr
 
 // A whole file; "" if there is none. And a file of just that text.
 [[nodiscard]] std::string content_of(const std::string& path);
-void write_text(const std::string& path, const std::string& text);
+void write_text(const std::string& path, std::string_view text);
+
+// Whether the expression (ECMAScript's) is found anywhere in the text.
+[[nodiscard]] bool matches(const std::string& text, const std::string& pattern);
+
+// A field of /proc/PID/stat by its number in proc_pid_stat(5), from 3 on; "" where there is no such process.
+[[nodiscard]] std::string stat_field(pid_t pid, int number);
+[[nodiscard]] pid_t parent_of(pid_t pid); // 0: there is no such process
 
 // What a finished program did.
 struct Outcome {

@@ -1,6 +1,7 @@
 // A program on a real terminal: a pty whose other end the test types into and reads from.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -25,6 +26,8 @@ class Terminal {
     [[nodiscard]] int wait(int limit_ms = 10000);
 
     [[nodiscard]] const std::string& output() const { return output_; }
+    // Where in it the text ends that was expected last: what comes now is behind that.
+    [[nodiscard]] std::size_t seen() const { return seen_; }
     [[nodiscard]] pid_t pid() const { return pid_; }
     // Whether the terminal echoes: the settings are as a shell has them.
     [[nodiscard]] bool is_cooked() const;

@@ -7,7 +7,6 @@
 #include <gtest/gtest.h>
 #include <string>
 #include <unistd.h>
-#include <utility>
 #include <vector>
 
 namespace mydocker::test {
@@ -15,6 +14,7 @@ namespace mydocker::test {
 class Volumes : public EngineTest {
   protected:
     void TearDown() override {
+        if (!is_set_up()) return;
         for (const std::string& name : containers_)
             (void)mydocker({"rm", "-f", "-v", name});
         (void)mydocker({"volume", "prune", "-a", "-f"});
@@ -31,10 +31,7 @@ class Volumes : public EngineTest {
     // As EngineTest's, with its volumes, and before they are pruned.
     void remove_at_end(const std::string& name) { containers_.push_back(name); }
 
-    // `run --rm FLAGS… busybox sh -c SCRIPT`
-    Outcome shell(std::vector<std::string> flags, const std::string& script) {
-        return shell_in("busybox", std::move(flags), script);
-    }
+    // As shell(), of another image.
     Outcome shell_in(const std::string& image, std::vector<std::string> flags, const std::string& script) {
         flags.insert(flags.begin(), {"run", "--rm"});
         flags.insert(flags.end(), {image, "sh", "-c", script});

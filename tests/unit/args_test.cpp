@@ -98,5 +98,15 @@ TEST(Args, CountHowOftenAFlagIsGiven) {
     EXPECT_EQ(text, "");
 }
 
+TEST(Truth, IsInGosWords) {
+    for (const char* yes : {"1", "t", "T", "true", "True", "TRUE"})
+        EXPECT_EQ(parse_bool(yes), Result<bool>(true)) << yes;
+    for (const char* no : {"0", "f", "F", "false", "False", "FALSE"})
+        EXPECT_EQ(parse_bool(no), Result<bool>(false)) << no;
+    for (const char* neither : {"", "yes", "tRUE", "01", " true"})
+        EXPECT_EQ(parse_bool(neither).error().text,
+                  "'" + std::string(neither) + "' is neither true nor false");
+}
+
 } // namespace
 } // namespace mydocker::cli

@@ -5,7 +5,6 @@
 #include "support/support.hpp"
 
 #include <algorithm>
-#include <fstream>
 #include <functional>
 #include <gtest/gtest.h>
 
@@ -129,9 +128,9 @@ TEST(Documentation, ManPagesAreSound) {
     GlobalFlags unused;
     FlagSet globals;
     declare_globals(globals, unused);
-    std::ofstream(directory / "mydocker.1") << program_page(globals);
+    test::write_text(directory / "mydocker.1", program_page(globals));
     for_each_verb([&](const VerbEntry& entry, const FlagSet& flags) {
-        std::ofstream(directory / (page_name(entry) + ".1")) << verb_page(entry, flags);
+        test::write_text(directory / (page_name(entry) + ".1"), verb_page(entry, flags));
     });
 
     const test::Outcome outcome =

@@ -119,6 +119,13 @@ TEST(DeriveConfig, OfADamagedBaseIsAnError) {
         EXPECT_FALSE(derive_config(bad, derivation(), Digest())) << bad;
 }
 
+TEST(DeriveConfig, ThatNobodyCouldReadIsAnError) {
+    Derivation too_many = derivation();
+    too_many.edit.config.env.assign(100'001, "A=1");
+
+    EXPECT_FALSE(derive_config(kBase, too_many, *digest_of("layer")));
+}
+
 struct HealthChange {
     const char* text;
     const char* json; // or the beginning of the message

@@ -8,9 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include <ctime>
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <sys/stat.h>
 #include <unistd.h>

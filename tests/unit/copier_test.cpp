@@ -1,5 +1,6 @@
 // The copier: bytes into records, by a sink that remembers what it was given.
 #include "engine/copier.hpp"
+#include "support/support.hpp"
 
 #include <gtest/gtest.h>
 
@@ -149,7 +150,7 @@ TEST_F(CopierTest, CutsNoCharacterInTwo) {
 
 TEST_F(CopierTest, LosesNoByteHoweverItIsRead) {
     std::mt19937 random(1);
-    for (int round = 0; round < 60; ++round) {
+    for (int round = 0; round < test::repeats(60); ++round) {
         sink_.got.clear();
         std::map<LogSource, std::string> fed;
         for (int read = 0; read < 60; ++read) {

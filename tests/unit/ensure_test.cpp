@@ -53,7 +53,7 @@ class EnsureLayers : public testing::Test {
     void SetUp() override {
         if (auto why = test::missing(test::Need::root)) GTEST_SKIP() << *why;
         const auto layer = [](const char* name) { return test::TarMaker().file(name, name).finish(); };
-        test::write_file(directory_ / "a.tar", test::oci_archive({.layers = {layer("one"), layer("two")}}));
+        test::write_text(directory_ / "a.tar", test::oci_archive({.layers = {layer("one"), layer("two")}}));
         ASSERT_TRUE(load(store_, directory_ / "a.tar"));
         image_ = *store_.find("demo");
     }
@@ -78,7 +78,7 @@ TEST_F(EnsureLayers, FillsWhatIsMissingBaseFirst) {
 }
 
 TEST_F(EnsureLayers, RemovesALayerThatIsDamaged) {
-    test::write_file(directory_ / ("content/blobs/sha256/" + image_.layers[1].digest.hex()),
+    test::write_text(directory_ / ("content/blobs/sha256/" + image_.layers[1].digest.hex()),
                      test::TarMaker().file("evil", "x").finish());
 
     const auto ensured = ensure_layers(store_, image_, driver_, traits_);

@@ -2,7 +2,6 @@
 #include "base/sys.hpp"
 #include "engine/flow.hpp"
 
-#include <array>
 #include <csignal>
 #include <gtest/gtest.h>
 #include <string>

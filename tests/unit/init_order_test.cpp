@@ -11,6 +11,7 @@
 #include <sched.h>
 #include <sys/prctl.h>
 #include <sys/sysmacros.h>
+#include <utility>
 
 namespace mydocker::runtime::init {
 namespace {
@@ -123,6 +124,26 @@ TEST_F(InitOrder, AttachesInTheContainerOnly) {
     expect_before("umount2 .", "openat2 [/] /proc");
     expect_before("pivot_root . .", "umount2 .");
     expect_before("umount2 .", "mknodat");
+}
+
+TEST_F(InitOrder, AttachesOnItsOwnTmpfsWithoutLookingUp) {
+    (void)run_all();
+
+    EXPECT_EQ(test::fake_sys().count_of("mkdirat [mount tmpfs] pts"), 1);
+    EXPECT_EQ(test::fake_sys().count_of("openat2 [/] /dev/pts"), 0);
+}
+
+TEST_F(InitOrder, LooksUpWhatAMountThroughALinkMayHaveCovered) {
+    LaunchPlan plan = whole_plan();
+    std::swap(plan.mounts[2], plan.mounts[3]); // /data before /dev/pts
+    arrange(plan);
+    const std::string made = {1, 0, 0, 1, 0};
+    test::fake_sys().packets.front() = {protocol::encode(MessageKind::prepared, made), 2};
+
+    EXPECT_EQ(run_all().stage, "execve");
+
+    EXPECT_EQ(test::fake_sys().count_of("mkdirat [mount tmpfs] pts"), 0);
+    EXPECT_EQ(test::fake_sys().count_of("openat2 [/] /dev/pts"), 1);
 }
 
 TEST_F(InitOrder, WritesSysctlsBeforeTheyAreReadOnly) {

@@ -5,7 +5,6 @@
 
 #include <limits>
 #include <string>
-#include <vector>
 
 namespace mydocker::cli {
 namespace {

@@ -1,5 +1,6 @@
 // JSON values: limits, damage, and byte strings that come back unchanged.
 #include "base/json.hpp"
+#include "support/support.hpp"
 
 #include <gtest/gtest.h>
 
@@ -155,7 +156,7 @@ TEST(JsonBytes, OfAnyKindSurvive) {
     const std::string alphabet =
         bytes_of({0xF4, 0x8F, 0xBE, 0xBF, 0x80, 0xC3, 0xA9, 0xE2, 0x82, 0xFF, 'a', '"'});
     std::mt19937 random(20);
-    for (int round = 0; round < 200000; ++round) {
+    for (int round = 0; round < test::repeats(200000); ++round) {
         std::string bytes(random() % 12, ' ');
         for (char& byte : bytes)
             byte = alphabet[random() % alphabet.size()];
@@ -196,7 +197,7 @@ TEST(JsonBytes, AnyTextReadSurvivesBeingWrittenAndReadAgain) {
                                              "a",
                                              "💾"};
     std::mt19937 random(21);
-    for (int round = 0; round < 100000; ++round) {
+    for (int round = 0; round < test::repeats(100000); ++round) {
         std::string text;
         for (std::size_t left = random() % 8; left > 0; --left)
             text += pieces[random() % pieces.size()];

@@ -1,10 +1,16 @@
 // -e, --env-file and --label.
 #include "cli/key_values.hpp"
 
+#include "mydocker/support/files.hpp"
+#include "support/support.hpp"
+
 #include <gtest/gtest.h>
 
+#include <fcntl.h>
 #include <string>
 #include <string_view>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <vector>
 
 namespace mydocker::cli {
@@ -80,6 +86,30 @@ TEST(EnvironmentFile, IsOfOneMebibyteAtMost) {
 
 TEST(EnvironmentFile, ThatIsNotThereIsNamed) {
     EXPECT_NE(read_env_file("/nope.env", look_up).error().text.find("/nope.env"), std::string::npos);
+}
+
+// Who opened it as other files are would wait for its writer.
+TEST(EnvironmentFile, ThatIsAPipeWithANameIsRefused) {
+    const test::TempDir directory;
+    const std::string path = directory / "fifo";
+    ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+
+    EXPECT_EQ(read_env_file(path, look_up).error().text,
+              "env-file: '" + path + "' is a pipe, which may have no writer; give it as /dev/stdin");
+}
+
+TEST(EnvironmentFile, MayBeAPipeThatTheShellHasOpened) {
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    const UniqueFd reader(ends[0]);
+    UniqueFd writer(ends[1]);
+    ASSERT_EQ(::write(writer.get(), "A=1\n", 4), 4);
+    writer.reset();
+
+    const auto variables = read_env_file("/dev/fd/" + std::to_string(reader.get()), look_up);
+
+    ASSERT_TRUE(variables) << describe(variables.error());
+    EXPECT_EQ(*variables, Words{"A=1"});
 }
 
 TEST(LabelWords, AreKeysAndValues) {

@@ -3,6 +3,7 @@
 #include "image/manifest.hpp"
 #include "mydocker/support/files.hpp"
 #include "support/image_support.hpp"
+#include "support/support.hpp"
 #include "support/tar_writer.hpp"
 
 #include <csignal>
@@ -33,7 +34,7 @@ std::string replaced(std::string text, const std::string& from, const std::strin
 class Load : public testing::Test {
   protected:
     Result<LoadReport> load_bytes(std::string_view bytes) {
-        test::write_file(directory_ / "img.tar", bytes);
+        test::write_text(directory_ / "img.tar", bytes);
         auto store = Store::open(root());
         return load(*store, directory_ / "img.tar");
     }
@@ -91,7 +92,7 @@ TEST_F(Load, DockerArchiveWithLinkedLayer) {
 }
 
 TEST_F(Load, LayoutDirectory) {
-    test::write_file(directory_ / "img.tar", test::oci_archive({.layers = {layer()}}));
+    test::write_text(directory_ / "img.tar", test::oci_archive({.layers = {layer()}}));
     fs::create_directory(directory_ / "layout");
     ASSERT_EQ(test::run({"tar", "-xf", directory_ / "img.tar", "-C", directory_ / "layout"}).exit_code, 0);
     auto store = Store::open(root());
@@ -383,7 +384,7 @@ TEST_F(Load, ImportsARootfsPlainGzipAndZstd) {
     const std::string rootfs = TarMaker().directory("./").directory("bin").file("bin/sh", "x", 0755).finish();
     auto store = Store::open(root());
     for (const std::string& bytes : {rootfs, test::gzip(rootfs), test::zstd(rootfs)}) {
-        test::write_file(directory_ / "rootfs", bytes);
+        test::write_text(directory_ / "rootfs", bytes);
         const auto report = import_rootfs(
             *store, {.source = directory_ / "rootfs", .name = "mine", .config = {}, .limits = {}});
         ASSERT_TRUE(report) << describe(report.error());
@@ -398,7 +399,7 @@ TEST_F(Load, ImportsARootfsPlainGzipAndZstd) {
 TEST_F(Load, ImportRefusesWhatIsNoRootfs) {
     auto store = Store::open(root());
     const auto import_bytes = [&](std::string_view bytes) {
-        test::write_file(directory_ / "rootfs", bytes);
+        test::write_text(directory_ / "rootfs", bytes);
         return import_rootfs(*store,
                              {.source = directory_ / "rootfs", .name = "mine", .config = {}, .limits = {}});
     };
@@ -416,7 +417,7 @@ TEST_F(Load, ImportRefusesWhatIsNoRootfs) {
 
 TEST_F(Load, NeedsLittleMemory) {
     if (!test::is_memory_measurable()) GTEST_SKIP() << "measures memory, which the sanitizer uses too";
-    test::write_file(directory_ / "img.tar",
+    test::write_text(directory_ / "img.tar",
                      test::oci_archive({.layers = {layer(std::string(100 << 20, 'x'))}}));
 
     const long kib = test::resident_kib([&] {
@@ -433,14 +434,15 @@ TEST_F(Load, NeedsLittleMemory) {
 TEST_F(Load, KilledAnywhereTheNextOneSucceedsAndNothingUnknownIsLeft) {
     const std::string archive =
         test::oci_archive({.layers = {layer(std::string(4 << 20, 'a')), layer(std::string(4 << 20, 'b'))}});
-    test::write_file(directory_ / "img.tar", archive);
-    for (int i = 0; i < 60; ++i) {
+    test::write_text(directory_ / "img.tar", archive);
+    const int times = test::repeats(60);
+    for (int i = 0; i < times; ++i) {
         const pid_t child = ::fork();
         if (child == 0) {
             auto store = Store::open(root());
             ::_exit(load(*store, directory_ / "img.tar") ? 0 : 1);
         }
-        const timespec delay{0, (i * 700'000L) % 40'000'000L}; // from the first instant to past the end
+        const timespec delay{0, i * (42'000'000L / times)}; // from the first instant to past the end
         ::nanosleep(&delay, nullptr);
         ::kill(child, SIGKILL);
         ::waitpid(child, nullptr, 0);

@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <fstream>
 #include <map>
 #include <sstream>
 #include <sys/stat.h>
@@ -43,9 +42,7 @@ class TextFileLog : public ::testing::Test {
     }
 
     [[nodiscard]] std::string content(const std::string& name = kFileName) const {
-        std::ostringstream text;
-        text << std::ifstream(dir_ / name, std::ios::binary).rdbuf();
-        return text.str();
+        return test::content_of(dir_ / name);
     }
 
     // The files of the log, oldest first, the one being written last.
@@ -114,7 +111,7 @@ TEST_F(TextFileLog, EndsAnUnfinishedLineAtClose) {
 }
 
 TEST_F(TextFileLog, EndsAHalfLineThatACrashLeft) {
-    std::ofstream(dir_ / kFileName) << "whole\nhal";
+    test::write_text(dir_ / kFileName, "whole\nhal");
     const auto log = sink("{message}");
 
     keep(*log, {{.bytes = "next"}});

@@ -126,6 +126,7 @@ const std::vector<MountFlagCase> kBad{
      "key 'tmpfs-size' is not for this type"},
     {"MountBadMode", mount, "type=tmpfs,target=/b,tmpfs-mode=9", "tmpfs-mode: '9' is no mode"},
     {"MountBadSize", mount, "type=tmpfs,target=/b,tmpfs-size=big", "tmpfs-size: 'big' is no size"},
+    {"MountEmptyFlag", mount, "type=tmpfs,target=/b,ro=", "ro: '' is neither true nor false"},
     {"MountBadFlag", mount, "type=tmpfs,target=/b,ro=yes", "ro: 'yes' is neither true nor false"},
     {"TmpfsOption", parse_tmpfs, "/b:bind", "tmpfs: '/b:bind': unknown option 'bind'"},
     {"TmpfsKey", parse_tmpfs, "/b:huge=always", "unknown option 'huge=always'"},

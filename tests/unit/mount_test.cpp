@@ -53,6 +53,50 @@ TEST_F(MountCalls, ClonesABindAndMakesItPrivateAndReadOnlyAllTheWayDown) {
                                         "mount_setattr [tree /srv/data] recursive ro private"}));
 }
 
+Mount bind_from_elsewhere() {
+    Mount bind = mount_of("bind", "/dev/shm");
+    bind.source = "/proc/7/root/dev/shm";
+    return bind;
+}
+
+TEST_F(MountCalls, ClonesInTheOtherMountNamespaceAndComesHome) {
+    auto made = make_detached(bind_from_elsewhere());
+
+    ASSERT_TRUE(made && *made);
+    EXPECT_EQ(
+        test::fake_sys().calls,
+        (std::vector<std::string>{"openat cwd /proc/7/ns/mnt", "openat cwd /proc/self/ns/mnt", "openat cwd /",
+                                  "openat cwd .", "setns [/proc/7/ns/mnt] 131072", "open_tree cwd /dev/shm",
+                                  "setns [/proc/self/ns/mnt] 131072", "fchdir [/]", "chroot .", "fchdir [.]",
+                                  "mount_setattr [tree /dev/shm] private"}));
+}
+
+TEST_F(MountCalls, StaysWhereItIsWhenItCannotEnterTheOtherMountNamespace) {
+    test::fake_sys().fail_named["setns [/proc/7"] = EPERM;
+
+    auto made = make_detached(bind_from_elsewhere());
+
+    ASSERT_FALSE(made);
+    EXPECT_EQ(test::fake_sys().count_of("setns"), 1);
+    EXPECT_EQ(test::fake_sys().count_of("open_tree"), 0);
+}
+
+TEST_F(MountCalls, TriesTwiceToComeHome) {
+    test::fake_sys().fail_at = 6; // the first setns back
+
+    auto made = make_detached(bind_from_elsewhere());
+
+    ASSERT_TRUE(made && *made);
+    EXPECT_EQ(test::fake_sys().count_of("setns [/proc/self/ns/mnt]"), 2);
+    EXPECT_EQ(test::fake_sys().count_of("fchdir [.]"), 1);
+}
+
+TEST_F(MountCalls, EndsRatherThanStayInTheOtherMountNamespace) {
+    test::fake_sys().fail_named["chroot"] = EPERM;
+
+    EXPECT_EXIT((void)make_detached(bind_from_elsewhere()), testing::ExitedWithCode(125), "");
+}
+
 TEST_F(MountCalls, LeavesToMount2WhatFsconfigCannotTake) {
     Mount relative = mount_of("overlay", "/");
     relative.directory = "/var/lib/x";

@@ -11,9 +11,7 @@
 #include <cstring>
 #include <elf.h>
 #include <filesystem>
-#include <fstream>
 #include <functional>
-#include <iterator>
 #include <memory>
 #include <ostream>
 #include <random>
@@ -30,15 +28,6 @@ using namespace mydocker;
 using plugin::Kind;
 using plugin::read_passport;
 
-std::string load(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
-
-void save(const std::string& path, std::string_view bytes) {
-    std::ofstream(path, std::ios::binary).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-}
-
 template <class T>
 void put(std::string& bytes, std::size_t at, T value) {
     std::memcpy(bytes.data() + at, &value, sizeof value);
@@ -52,7 +41,7 @@ T get(const std::string& bytes, std::size_t at) {
 }
 
 const std::string& good_plugin() {
-    static const std::string bytes = load(MYDOCKER_FIXTURE_DIR "/log-c-lines.so");
+    static const std::string bytes = test::content_of(MYDOCKER_FIXTURE_DIR "/log-c-lines.so");
     return bytes;
 }
 
@@ -67,7 +56,7 @@ class PassportFile : public ::testing::Test {
     // The words for a file with these bytes, without the path.
     [[nodiscard]] std::string words(std::string_view bytes) const {
         const std::string path = directory_ / "storage-x.so";
-        save(path, bytes);
+        test::write_text(path, bytes);
         return words_of(path);
     }
     [[nodiscard]] static std::string words_of(const std::string& path) {
@@ -294,7 +283,7 @@ TEST_F(PassportFile, OtherMajorIsReadAndRefusedWithBothVersions) {
     std::string bytes = good_plugin();
     put_passport(bytes, offsetof(md_passport, abi_major), 2);
     const std::string path = directory_ / "log-c-lines.so";
-    save(path, bytes);
+    test::write_text(path, bytes);
 
     auto passport = read_passport(path);
     ASSERT_TRUE(passport) << describe(passport.error());
@@ -320,11 +309,11 @@ TEST_F(PassportFile, DamagedHeadersNeverCrash) {
     std::mt19937 random(20241123); // Fixed: a failure must be repeatable.
     const std::string path = directory_ / "log-x.so";
     std::size_t refused = 0;
-    for (int round = 0; round < 3000; ++round) {
+    for (int round = 0; round < test::repeats(3000); ++round) {
         std::string bytes = good_plugin();
         for (int i = 0; i < 3; ++i)
             bytes[random() % 1024] = static_cast<char>(random());
-        save(path, bytes);
+        test::write_text(path, bytes);
         if (!read_passport(path)) ++refused;
     }
 

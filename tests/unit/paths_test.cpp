@@ -7,7 +7,6 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 #include <set>
 #include <sys/stat.h>
 
@@ -52,7 +51,7 @@ TEST_F(PathsRoots, AreMadeClosedAndMarked) {
 
 TEST_F(PathsRoots, MadeAgainStay) {
     ASSERT_TRUE(make_roots(roots));
-    std::ofstream(roots.root + "/kept") << "x";
+    test::write_text(roots.root + "/kept", "x");
 
     EXPECT_TRUE(make_roots(roots));
     EXPECT_TRUE(std::filesystem::exists(roots.root + "/kept"));
@@ -86,7 +85,7 @@ TEST_F(PathsRoots, FreshFilesystemIsTaken) {
 
 TEST_F(PathsRoots, FileInTheWayIsNamed) {
     std::filesystem::create_directories(temp / "a");
-    std::ofstream(roots.root) << "x";
+    test::write_text(roots.root, "x");
 
     const auto made = make_roots(roots);
 

@@ -80,7 +80,7 @@ TEST_P(UnpackAhead, LargeLayerIsWholeAndHashed) {
     for (char& c : noise)
         c = static_cast<char>((state = state * 1103515245 + 12345) >> 16U);
     const std::string tar = test::TarMaker().file("noise", noise).file("after", "x").finish();
-    test::write_file(directory / "blob", GetParam()(tar));
+    test::write_text(directory / "blob", GetParam()(tar));
     fs::create_directory(directory / "staging");
     auto fd = files::open(directory / "blob", O_RDONLY);
 
@@ -92,7 +92,7 @@ TEST_P(UnpackAhead, LargeLayerIsWholeAndHashed) {
                                     {});
 
     ASSERT_TRUE(stats) << describe(stats.error());
-    EXPECT_EQ(test::read_file(directory / "staging/noise"), noise);
+    EXPECT_EQ(test::content_of(directory / "staging/noise"), noise);
     EXPECT_EQ(stats->bytes, noise.size() + 1);
 }
 

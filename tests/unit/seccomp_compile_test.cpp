@@ -3,6 +3,7 @@
 #include "runtime/seccomp_compile.hpp"
 #include "runtime/spec_seccomp.hpp"
 #include "support/bpf.hpp"
+#include "support/support.hpp"
 
 #include <gtest/gtest.h>
 
@@ -313,11 +314,15 @@ bool is_reached(const SeccompFilter& filter, const Called& called) {
            std::ranges::find(filter.architectures, name) != filter.architectures.end();
 }
 
+unsigned seeds() {
+    return static_cast<unsigned>(test::repeats(150));
+}
+
 TEST(SeccompCompile, DoesWhatTheRulesSay) {
     struct Free {
         void operator()(char* text) const { std::free(text); }
     };
-    for (unsigned seed = 0; seed < 150; ++seed) {
+    for (unsigned seed = 0; seed < seeds(); ++seed) {
         FilterDice dice(seed);
         const SeccompFilter filter = dice.filter();
         const auto program = compile_filter(filter);
@@ -343,7 +348,7 @@ TEST(SeccompCompile, DoesWhatTheRulesSay) {
 // One rule for a call: where there are more, and they look at one argument, libseccomp 2.5.4 gives some calls
 // the wrong action (400 random filters of that kind: the 31st).
 TEST(SeccompCompile, AgreesWithLibseccomp) {
-    for (unsigned seed = 0; seed < 150; ++seed) {
+    for (unsigned seed = 0; seed < seeds(); ++seed) {
         FilterDice dice(seed);
         SeccompFilter filter = dice.filter();
         const auto same_call = [](const SeccompRule& one, const SeccompRule& next) {

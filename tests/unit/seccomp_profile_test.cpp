@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <linux/seccomp.h>
+
 #include <cerrno>
 #include <string>
 #include <vector>

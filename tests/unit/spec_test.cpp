@@ -4,6 +4,7 @@
 #include "base/json.hpp"
 #include "mydocker/support/files.hpp"
 #include "support/full_spec.hpp"
+#include "support/support.hpp"
 
 #include <gtest/gtest.h>
 
@@ -174,7 +175,7 @@ TEST(SpecRoundTrip, KeepsAFilter) {
 }
 
 TEST(SpecRoundTrip, IsExactForAnySpec) {
-    for (unsigned seed = 0; seed < 3000; ++seed) {
+    for (unsigned seed = 0; seed < static_cast<unsigned>(test::repeats(3000)); ++seed) {
         Dice dice(seed);
         ContainerSpec spec = full_spec();
         shake(dice, spec.process);

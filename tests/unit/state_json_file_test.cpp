@@ -10,7 +10,6 @@
 
 #include <csignal>
 #include <filesystem>
-#include <fstream>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -220,7 +219,7 @@ TEST_F(JsonFile, RefusesWhatIsNoFileOfItsUser) {
 
 TEST_F(JsonFile, ReportsFilesThatAreNoRecords) {
     given(kFirst, "web");
-    std::ofstream(data() + "/records/notes.txt") << "hello";
+    test::write_text(data() + "/records/notes.txt", "hello");
 
     const auto lines = listed();
 
@@ -247,7 +246,7 @@ TEST_F(JsonFile, TakesOverStaleIndexEntries) {
     fs::create_symlink(pack_id(kThird), name_entry("gone")); // of a record that never came
     fs::create_symlink(pack_id(kFirst), name_entry("old"));  // of a record with another name
     fs::create_symlink("/etc/passwd", name_entry("odd"));
-    std::ofstream(name_entry("file")) << "x";
+    test::write_text(name_entry("file"), "x");
 
     for (const char* name : {"gone", "old", "odd", "file"}) {
         EXPECT_EQ(open()->resolve(name).error().code, Code::not_found) << name;
@@ -310,7 +309,7 @@ TEST_F(JsonFile, NoticesThatTheStoreWasRemoved) {
 
 TEST_F(JsonFile, OverwritesWhatAKilledWriterLeft) {
     given(kFirst, "web");
-    std::ofstream(data() + "/records/.pending") << "half a rec";
+    test::write_text(data() + "/records/.pending", "half a rec");
 
     EXPECT_TRUE(open()->save(kFirst, "new", kAnyRevision));
     ::mkfifo((data() + "/records/.pending").c_str(), 0600);
@@ -435,7 +434,7 @@ TEST_F(JsonFile, SurvivesAFullDiskAndRemovesOnIt) {
         EXPECT_EQ(open()->resolve("db").error().code, Code::not_found);
         EXPECT_EQ(listed(), std::vector<std::string>{"web"});
 
-        std::ofstream(data() + "/filler") << large;
+        test::write_text(data() + "/filler", large);
         EXPECT_TRUE(open()->remove(kFirst, kAnyRevision));
         EXPECT_TRUE(listed().empty());
     });
@@ -451,7 +450,7 @@ TEST_F(JsonFile, ChangesWhatIsThereWithoutAByteOrAnInode) {
             ASSERT_EQ(::mount("tmpfs", data().c_str(), "tmpfs", 0, limits), 0);
             given(kFirst, "web", "one");
             given(kSecond, "db", "one");
-            std::ofstream(data() + "/filler") << std::string(200'000, 'x');
+            test::write_text(data() + "/filler", std::string(200'000, 'x'));
             const auto store = open();
 
             EXPECT_TRUE(store->save(kFirst, "two", kAnyRevision));

@@ -7,9 +7,9 @@
 #include "support/tar_writer.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -28,7 +28,7 @@ class StoreTest : public testing::Test {
     [[nodiscard]] Store open() const { return std::move(*Store::open(root())); }
 
     void load_demo(const std::string& reference, const std::string& content) {
-        test::write_file(directory_ / "a.tar",
+        test::write_text(directory_ / "a.tar",
                          test::oci_archive({.reference = reference, .layers = {layer(content)}}));
         auto store = open();
         auto loaded = load(store, directory_ / "a.tar");
@@ -62,8 +62,8 @@ TEST_F(StoreTest, SaysThatNothingIsThere) {
 TEST_F(StoreTest, IsAnOciLayout) {
     load_demo("demo", "x");
 
-    EXPECT_EQ(test::read_file(root() + "/oci-layout"), "{\"imageLayoutVersion\":\"1.0.0\"}\n");
-    const auto index = parse_index(test::read_file(root() + "/index.json"));
+    EXPECT_EQ(test::content_of(root() + "/oci-layout"), "{\"imageLayoutVersion\":\"1.0.0\"}\n");
+    const auto index = parse_index(test::content_of(root() + "/index.json"));
     ASSERT_TRUE(index) << describe(index.error());
     EXPECT_EQ(index->manifests.at(0).annotation("org.opencontainers.image.ref.name"),
               "docker.io/library/demo:latest");
@@ -88,7 +88,7 @@ TEST_F(StoreTest, FindsByNameIdAndDigest) {
 }
 
 TEST_F(StoreTest, CachedAnswerIsTheSame) {
-    test::write_file(
+    test::write_text(
         directory_ / "a.tar",
         test::oci_archive({.layers = {layer("a"), layer("b")},
                            .config = R"({"Env":["A=b"],"Entrypoint":["e"],"Cmd":["c"],"User":"u",)"
@@ -123,10 +123,10 @@ TEST_F(StoreTest, CachedAnswerIsTheSame) {
 TEST_F(StoreTest, CacheOfAnotherIndexIsNotUsed) {
     load_demo("demo", "x");
     const auto before = open().find("demo");
-    const std::string cached = test::read_file(root() + "/cache/demo");
+    const std::string cached = test::content_of(root() + "/cache/demo");
     load_demo("demo", "y");
     fs::create_directory(root() + "/cache");
-    test::write_file(root() + "/cache/demo", cached);
+    test::write_text(root() + "/cache/demo", cached);
 
     const auto after = open().find("demo");
 
@@ -137,9 +137,9 @@ TEST_F(StoreTest, CacheOfAnotherIndexIsNotUsed) {
 TEST_F(StoreTest, DamagedCacheIsNotUsed) {
     load_demo("demo", "x");
     ASSERT_TRUE(open().find("demo"));
-    const std::string cached = test::read_file(root() + "/cache/demo");
+    const std::string cached = test::content_of(root() + "/cache/demo");
     for (std::size_t size = 0; size < cached.size(); size += 7) {
-        test::write_file(root() + "/cache/demo", cached.substr(0, size));
+        test::write_text(root() + "/cache/demo", cached.substr(0, size));
         EXPECT_TRUE(open().find("demo")) << size;
     }
 }
@@ -147,7 +147,7 @@ TEST_F(StoreTest, DamagedCacheIsNotUsed) {
 TEST_F(StoreTest, NameOfLoadedImageMovesAndOldOneStays) {
     load_demo("demo", "old");
     const std::string old = open().find("demo")->id;
-    test::write_file(directory_ / "b.tar", test::oci_archive({.layers = {layer("new")}}));
+    test::write_text(directory_ / "b.tar", test::oci_archive({.layers = {layer("new")}}));
     auto store = open();
 
     const auto loaded = load(store, directory_ / "b.tar");
@@ -184,9 +184,9 @@ TEST_F(StoreTest, TagsAndUntags) {
 }
 
 TEST_F(StoreTest, RemovalKeepsSharedLayers) {
-    test::write_file(directory_ / "a.tar",
+    test::write_text(directory_ / "a.tar",
                      test::oci_archive({.reference = "a", .layers = {layer("base"), layer("a")}}));
-    test::write_file(directory_ / "b.tar",
+    test::write_text(directory_ / "b.tar",
                      test::oci_archive({.reference = "b", .layers = {layer("base"), layer("b")}}));
     auto store = open();
     ASSERT_TRUE(load(store, directory_ / "a.tar"));
@@ -219,7 +219,7 @@ TEST_F(StoreTest, DamagedImageHurtsNoOther) {
     load_demo("bad", "1");
     load_demo("good", "2");
     const auto bad = open().find("bad");
-    test::write_file(root() + "/blobs/sha256/" + bad->manifest.hex(), "{");
+    test::write_text(root() + "/blobs/sha256/" + bad->manifest.hex(), "{");
     load_demo("more", "3"); // the cache is gone
 
     auto store = open();
@@ -238,23 +238,23 @@ TEST_F(StoreTest, DamagedImageHurtsNoOther) {
 
 TEST_F(StoreTest, KeepsForeignMembersOfTheIndex) {
     load_demo("demo", "x");
-    std::string index = test::read_file(root() + "/index.json");
+    std::string index = test::content_of(root() + "/index.json");
     index.replace(index.find("\"annotations\":{"), 15,
                   "\"x-mine\":7,\"annotations\":{\"org.example\":\"kept\",");
-    test::write_file(root() + "/index.json", index);
+    test::write_text(root() + "/index.json", index);
     auto store = open();
 
     ASSERT_TRUE(store.tag("demo", *parse_reference("two")));
 
-    const std::string after = test::read_file(root() + "/index.json");
+    const std::string after = test::content_of(root() + "/index.json");
     EXPECT_NE(after.find("\"org.example\":\"kept\""), std::string::npos) << after;
     EXPECT_NE(after.find("\"x-mine\":7"), std::string::npos);
 }
 
 TEST_F(StoreTest, RefusesAnotherLayoutVersion) {
     auto store = open();
-    test::write_file(root() + "/oci-layout", "{\"imageLayoutVersion\":\"2.0.0\"}");
-    test::write_file(directory_ / "a.tar", test::oci_archive({.layers = {layer("x")}}));
+    test::write_text(root() + "/oci-layout", "{\"imageLayoutVersion\":\"2.0.0\"}");
+    test::write_text(directory_ / "a.tar", test::oci_archive({.layers = {layer("x")}}));
 
     const auto loaded = load(store, directory_ / "a.tar");
 
@@ -263,9 +263,29 @@ TEST_F(StoreTest, RefusesAnotherLayoutVersion) {
     EXPECT_TRUE(ingest_is_empty());
 }
 
+TEST_F(StoreTest, SweepsIngestsThatCanHaveNoOwner) {
+    auto store = open();
+    fs::create_directories(root() + "/ingest/killed-early");
+    test::write_text(root() + "/ingest/stray", "x");
+
+    EXPECT_TRUE(store.sweep());
+
+    EXPECT_TRUE(ingest_is_empty());
+}
+
+TEST_F(StoreTest, TakesNoFailureForTheEndOfAnIngestsOwner) {
+    auto store = open();
+    fs::create_directories(root() + "/ingest/held");
+    ASSERT_EQ(::mknod((root() + "/ingest/held/lock").c_str(), S_IFSOCK | 0600, 0), 0); // cannot be opened
+
+    EXPECT_FALSE(store.sweep());
+
+    EXPECT_TRUE(fs::exists(root() + "/ingest/held"));
+}
+
 TEST_F(StoreTest, FiftyLoadsAndRemovalsAtOnceLeaveOnlyWhatIsNamed) {
     for (int i = 0; i < 10; ++i)
-        test::write_file(directory_ / (std::to_string(i) + ".tar"),
+        test::write_text(directory_ / (std::to_string(i) + ".tar"),
                          test::oci_archive({.reference = "demo:" + std::to_string(i),
                                             .layers = {layer("shared"), layer(std::to_string(i))}}));
     std::vector<pid_t> children;
@@ -298,7 +318,7 @@ TEST_F(StoreTest, FiftyLoadsAndRemovalsAtOnceLeaveOnlyWhatIsNamed) {
 
 TEST_F(StoreTest, BuiltinIsLoadedOnceByFiftyAtOnce) {
     fs::create_directory(directory_ / "images");
-    test::write_file(directory_ / "images/demo.tar", test::oci_archive({.layers = {layer("x")}}));
+    test::write_text(directory_ / "images/demo.tar", test::oci_archive({.layers = {layer("x")}}));
     std::vector<pid_t> children;
     for (int i = 0; i < 50; ++i) {
         const pid_t child = ::fork();
@@ -319,7 +339,7 @@ TEST_F(StoreTest, BuiltinIsLoadedOnceByFiftyAtOnce) {
 
 TEST_F(StoreTest, BuiltinNamesAreNoPaths) {
     auto store = open();
-    test::write_file(directory_ / "secret.tar", test::oci_archive({.layers = {layer("x")}}));
+    test::write_text(directory_ / "secret.tar", test::oci_archive({.layers = {layer("x")}}));
     fs::create_directory(directory_ / "images");
 
     for (const char* name : {"../secret", "a/../secret", "x/secret", "host.io/demo", "demo:1"}) {

@@ -198,6 +198,20 @@ TEST(TarWriterHoles, AreNoData) {
     EXPECT_EQ(first->bytes, "hello");
 }
 
+// In the block, for readers that know nothing of holes.
+TEST(TarWriterHoles, StandUnderAnotherNameHoweverShortTheFilesIs) {
+    const std::pair<std::string, std::string> names[] = {
+        {"s", "GNUSparseFile.0/s"},
+        {"d/fifteen-letters", "GNUSparseFile.0/fifteen-letters"},
+        {"a name of more letters", "GNUSparseFile.0/a name of more letters"}};
+    for (const auto& [name, other] : names) {
+        TarEntry entry = entry_of(EntryType::file, name);
+        entry.size = 1 << 20;
+        entry.extents.emplace();
+        EXPECT_NE(archive_of(entry).find(other + '\0'), std::string::npos) << name;
+    }
+}
+
 TEST(TarWriterHoles, AFileMayBeNothingElse) {
     TarEntry entry = entry_of(EntryType::file, "hole");
     entry.size = 1 << 20;
@@ -211,7 +225,7 @@ TEST(TarWriterArchives, AreReadByGnuTar) {
     entry.size = 3'000'000;
     entry.extents = std::vector<Extent>{{2'000'000, 5}};
     entry.mtime = {1'234'567'890, 500'000'000};
-    test::write_file(directory / "a.tar", archive_of(entry, "hello"));
+    test::write_text(directory / "a.tar", archive_of(entry, "hello"));
 
     const auto listed = test::run({"tar", "--full-time", "--utc", "-tvf", directory / "a.tar"});
     EXPECT_EQ(listed.exit_code, 0) << listed.err;

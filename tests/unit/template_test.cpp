@@ -12,17 +12,20 @@ namespace {
 json::Value sample_row() {
     auto value =
         json::parse(R"({"ID":"0123","Names":"web","Size":12,"Share":0.5,"Running":true,"Nothing":null,
-        "State":{"Status":"running","Pid":77},"Args":["-f","/dev/null"],"Empty":[],
+        "State":{"Status":"running","Pid":77},"Log":{"Config":{"max":"1"}},"Args":["-f","/dev/null"],"Empty":[],
         "Config":{"Labels":{"b":"2","a":"1","com.x/y":"z"},"Env":["A=1","B=2"]},
         "Mounts":[{"Source":"/a","RW":true},{"Source":"/b","RW":false}]})");
     return value ? *value : json::Value();
 }
 
+constexpr std::string_view kSampleMaps[] = {"Labels", "Log.Config"};
+
 std::string rendered(const std::string& text) {
     auto parsed = Template::parse(text);
     if (!parsed) return "error: " + parsed.error().text;
-    auto done = parsed->run(sample_row(),
-                            json::Value(json::Object{{"Label", json::Value(json::Object{{"k", "v"}})}}));
+    auto done =
+        parsed->run(sample_row(), {.methods = json::Object{{"Label", json::Value(json::Object{{"k", "v"}})}},
+                                   .maps = kSampleMaps});
     return done ? *done : "error: " + done.error().text;
 }
 
@@ -47,6 +50,7 @@ TEST(Template, RendersWhatScriptsWrite) {
         {"{{.Config.Labels}}", "map[a:1 b:2 com.x/y:z]"},
         {"{{.Config.Labels.a}}", "1"},
         {"{{.Config.Labels.missing}}", "<no value>"},
+        {"{{.Log.Config.max}} {{.Log.Config.missing}}", "1 <no value>"},
         {"{{index .Config.Labels \"com.x/y\"}}", "z"},
         {"{{index .Config.Labels \"missing\"}}", ""},
         {"{{index .Args 1}}", "/dev/null"},
@@ -95,7 +99,8 @@ TEST(Template, SaysWhereItIsWrong) {
     const std::vector<TemplateCase> cases{
         {"ab{{.Foo}}",
          "error: character 5: unknown field 'Foo'; there are: ID, Names, Size, Share, Running, Nothing, "
-         "State, Args, Empty, Config, Mounts"},
+         "State, Log, Args, Empty, Config, Mounts"},
+        {"{{.Config.Foo}}", "error: character 3: unknown field 'Foo'; there are: Labels, Env"},
         {"{{.State.Foo}}", "error: character 3: unknown field 'Foo'; there are: Status, Pid"},
         {"{{.Names.Foo}}", "error: character 3: no field 'Foo' in 'web'"},
         {"{{.Names", "error: character 1: an action '{{' without its '}}'"},
@@ -148,6 +153,37 @@ TEST(Template, KnowsWhichFieldsItMentions) {
     EXPECT_TRUE(Template::parse("{{json .}}")->mentions("Size"));
 }
 
+// "": it is fine.
+std::string checked(const std::string& text) {
+    auto parsed = Template::parse(text);
+    if (!parsed) return "no template: " + parsed.error().text;
+    auto fine = parsed->check(
+        sample_row(), {.methods = json::Object{{"Label", json::Value(json::Object{})}}, .maps = kSampleMaps});
+    return fine ? "" : fine.error().text;
+}
+
+TEST(Template, IsCheckedByASampleOfTheValue) {
+    for (const char* fine :
+         {"", "plain", "{{.Names}} {{$.State.Pid}}", "{{json .}}", "{{.Label \"k\"}}", "{{\"k\" | .Label}}",
+          "{{.Config.Labels.whatever}}", "{{range .Mounts}}{{.Source}} {{$.ID}}{{end}}",
+          "{{with .State}}{{.Foo}}{{end}}", "{{(index .Mounts 7).Foo}}", "{{$x := .ID}}{{$x.Foo}}"})
+        EXPECT_EQ(checked(fine), "") << fine;
+    for (const char* wrong :
+         {"{{.Foo}}", "{{$.Foo}}", "{{.State.Foo}}", "{{if false}}{{.Foo}}{{end}}", "{{upper .Foo}}",
+          "{{(upper .Foo) | lower}}", "{{range .Foo}}{{end}}", "{{range .Args}}{{$.Foo}}{{end}}",
+          "{{with .Nothing}}{{else}}{{.Foo}}{{end}}", "{{.Foo \"k\"}}"})
+        EXPECT_TRUE(checked(wrong).contains("unknown field 'Foo'; there are: ")) << wrong << checked(wrong);
+}
+
+TEST(Template, ShowsTheWholeAsJsonInAnotherShapeWhereThereIsOne) {
+    const json::Value value(json::Object{{"ID", "1"}});
+    const TemplateSetting setting{.whole = json::Object{{"id", "1"}}};
+
+    for (const char* text : {"{{json .}}", "{{ json $ }}", "{{. | json}}", "{{with .ID}}{{json $}}{{end}}"})
+        EXPECT_EQ(Template::parse(text)->run(value, setting), R"({"id":"1"})") << text;
+    EXPECT_EQ(Template::parse("{{json .ID}} {{.}}")->run(value, setting), R"("1" map[ID:1])");
+}
+
 constexpr Field kListingFields[] = {{"ID", "ID"}, {"Names", "NAME"}};
 constexpr std::string_view kListingColumns[] = {"ID", "Names"};
 
@@ -171,6 +207,16 @@ TEST(Listing, IsTableJsonOrTemplate) {
     EXPECT_EQ(listed("table {{.Names}}\\t{{upper .ID}}"), "NAME     ID\none      1\ntwenty   1\n");
     EXPECT_EQ(listed("{{.Name}}"), "--format: character 3: unknown field 'Name'; there are: ID, Names");
     EXPECT_EQ(listed("{{.Name"), "--format: character 1: an action '{{' without its '}}'");
+}
+
+TEST(Listing, ChecksTheFieldsWithoutARow) {
+    Listing listing(kListingFields, kListingColumns);
+    ASSERT_TRUE(listing.check_fields());
+    ASSERT_TRUE(listing.set_format("table {{.ID}}\\t{{.Label \"k\"}}"));
+    EXPECT_TRUE(listing.check_fields());
+    ASSERT_TRUE(listing.set_format("{{.Name}}"));
+    EXPECT_EQ(listing.check_fields().error().text,
+              "--format: character 3: unknown field 'Name'; there are: ID, Names");
 }
 
 // A table's rows may differ in their number of cells.

@@ -21,11 +21,11 @@ class Unpack : public testing::Test {
     void SetUp() override {
         if (auto why = test::missing(test::Need::root)) GTEST_SKIP() << *why;
         fs::create_directory(staging());
-        test::write_file(directory_ / "canary", "untouched");
+        test::write_text(directory_ / "canary", "untouched");
     }
     void TearDown() override {
         if (IsSkipped()) return;
-        EXPECT_EQ(test::read_file(directory_ / "canary"), "untouched");
+        EXPECT_EQ(test::content_of(directory_ / "canary"), "untouched");
         for (const auto& entry : fs::directory_iterator(directory_.path()))
             EXPECT_TRUE(entry.path().filename() == "canary" || entry.path().filename() == "staging" ||
                         entry.path().filename() == "blob")
@@ -36,7 +36,7 @@ class Unpack : public testing::Test {
 
     Result<UnpackStats> unpack(std::string_view blob, Whiteouts form = Whiteouts::overlay,
                                const UnpackLimits& limits = {}) {
-        test::write_file(directory_ / "blob", blob);
+        test::write_text(directory_ / "blob", blob);
         auto fd = files::open(directory_ / "blob", O_RDONLY);
         return unpack_layer(
             {.blob_fd = fd->get(), .staging = staging(), .form = form, .diff_id = diff_id_, .limits = limits},

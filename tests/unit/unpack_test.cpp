@@ -188,7 +188,7 @@ TEST_P(UnpackSparse, KeepsHolesAndData) {
     const auto stats = unpack(GetParam().tar());
 
     ASSERT_TRUE(stats) << describe(stats.error());
-    const std::string content = test::read_file(staging() + "/s");
+    const std::string content = test::content_of(staging() + "/s");
     struct stat status{};
     ::stat((staging() + "/s").c_str(), &status);
     ASSERT_EQ(content.size(), 3145728U);
@@ -451,7 +451,7 @@ TEST_F(Unpack, NeedsLittleMemoryForManyDirectories) {
     TarMaker tar;
     for (int i = 0; i < 30'000; ++i)
         tar.directory("some/way/down/to/a/place/that/is/quite/far/from/the/root/" + std::to_string(i));
-    test::write_file(directory_ / "blob", test::gzip(tar.finish()));
+    test::write_text(directory_ / "blob", test::gzip(tar.finish()));
     tar = {};
 
     const long kib = test::resident_kib([&] {
@@ -474,7 +474,7 @@ TEST_F(Unpack, NeedsLittleMemoryForManyDirectories) {
 
 TEST_F(Unpack, NeedsLittleMemoryForBombs) {
     if (!test::is_memory_measurable()) GTEST_SKIP() << "measures memory, which the sanitizer uses too";
-    test::write_file(directory_ / "blob", test::zstd_zeros(std::uint64_t{2} << 30U));
+    test::write_text(directory_ / "blob", test::zstd_zeros(std::uint64_t{2} << 30U));
 
     const long kib = test::resident_kib([&] {
         auto fd = files::open(directory_ / "blob", O_RDONLY);

@@ -131,7 +131,7 @@ TEST_F(Unpack, AppliedLinksToFilesOfLowerLayers) {
 
     ASSERT_TRUE(unpack(TarMaker().hard_link("h", "f").finish(), Whiteouts::applied));
 
-    EXPECT_EQ(test::read_file(staging() + "/h"), "below");
+    EXPECT_EQ(test::content_of(staging() + "/h"), "below");
 }
 
 } // namespace

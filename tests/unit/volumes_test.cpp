@@ -73,7 +73,7 @@ TEST_F(Volumes, AreNoneWhereNoneWasMade) {
 
 TEST_F(Volumes, StayAsTheyAreWhenMadeAgain) {
     make("a");
-    test::write_file(data("a") + "/f", "x");
+    test::write_text(data("a") + "/f", "x");
 
     const auto made =
         open().create(Volume{.name = "a", .created_ns = 0, .anonymous = true, .container = "", .labels = {}});
@@ -91,14 +91,14 @@ TEST_F(Volumes, SayWhenTheyAreNotThere) {
 
 TEST_F(Volumes, OfANewerProgramAreRefusedInWords) {
     make("a");
-    test::write_file(roots_.root + "/volumes/a/volume.json", R"({"schema":2})");
+    test::write_text(roots_.root + "/volumes/a/volume.json", R"({"schema":2})");
 
     EXPECT_EQ(load_volume(roots_, "a").error().code, Code::unsupported);
 }
 
 TEST_F(Volumes, HoldAnImagesDirectoryWithAllThatBelongsToIt) {
     make("a");
-    test::write_file(image_ + "/f", "content");
+    test::write_text(image_ + "/f", "content");
     ASSERT_EQ(::chown((image_ + "/f").c_str(), 12, 34), 0);
     ASSERT_EQ(::chmod((image_ + "/f").c_str(), 04755), 0);
     ASSERT_EQ(::link((image_ + "/f").c_str(), (image_ + "/g").c_str()), 0);
@@ -131,7 +131,7 @@ TEST_F(Volumes, HoldAnImagesDirectoryWithAllThatBelongsToIt) {
 
 TEST_F(Volumes, KeepHolesAsHoles) {
     make("a");
-    test::write_file(image_ + "/f", "x");
+    test::write_text(image_ + "/f", "x");
     ASSERT_EQ(::truncate((image_ + "/f").c_str(), 64 << 20), 0);
 
     ASSERT_TRUE(fill("a"));
@@ -144,8 +144,8 @@ TEST_F(Volumes, KeepHolesAsHoles) {
 
 TEST_F(Volumes, ThatHoldSomethingAreNotFilled) {
     make("a");
-    test::write_file(data("a") + "/own", "x");
-    test::write_file(image_ + "/f", "y");
+    test::write_text(data("a") + "/own", "x");
+    test::write_text(image_ + "/f", "y");
 
     ASSERT_TRUE(fill("a"));
 
@@ -155,8 +155,8 @@ TEST_F(Volumes, ThatHoldSomethingAreNotFilled) {
 TEST_F(Volumes, AreFilledAnewWhereACopyWasCutOff) {
     make("a");
     fs::create_directories(roots_.root + "/volumes/a/_filling");
-    test::write_file(roots_.root + "/volumes/a/_filling/f", "hal");
-    test::write_file(image_ + "/f", "half");
+    test::write_text(roots_.root + "/volumes/a/_filling/f", "hal");
+    test::write_text(image_ + "/f", "half");
 
     ASSERT_TRUE(fill("a"));
 
@@ -167,8 +167,8 @@ TEST_F(Volumes, AreFilledAnewWhereACopyWasCutOff) {
 TEST_F(Volumes, AreCompletedWhereACompleteCopyWasMovingIn) {
     make("a");
     fs::create_directories(roots_.root + "/volumes/a/_filled");
-    test::write_file(roots_.root + "/volumes/a/_filled/second", "2");
-    test::write_file(data("a") + "/first", "1");
+    test::write_text(roots_.root + "/volumes/a/_filled/second", "2");
+    test::write_text(data("a") + "/first", "1");
 
     EXPECT_TRUE(*open().is_empty("a"));
     ASSERT_TRUE(fill("a"));
@@ -179,7 +179,7 @@ TEST_F(Volumes, AreCompletedWhereACompleteCopyWasMovingIn) {
 
 TEST_F(Volumes, AreGoneWhenRemoved) {
     make("a");
-    test::write_file(data("a") + "/f", "x");
+    test::write_text(data("a") + "/f", "x");
 
     ASSERT_TRUE(open().remove("a"));
     ASSERT_TRUE(open().remove("a"));

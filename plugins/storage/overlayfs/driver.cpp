@@ -5,9 +5,9 @@
 #include "opaque_root.hpp"
 #include "probe.hpp"
 #include "storage/common/tree.hpp"
+#include "volatile_mark.hpp"
 
 #include <cerrno>
-#include <ctime>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,8 +22,6 @@ namespace {
 
 // What a container that wrote nothing leaves, in the order of removal: the kernel's own directories
 // (the longer ones only of an ephemeral layer), then ours.
-constexpr const char* kVolatileMark = "work/work/incompat/volatile";
-constexpr const char* kVolatileFile = "work/work/incompat/volatile/dirty";
 constexpr std::array kUsualLeftovers{
     storage::Leftover{kVolatileFile, false},
     storage::Leftover{kVolatileMark, true},
@@ -31,6 +29,7 @@ constexpr std::array kUsualLeftovers{
     storage::Leftover{"work/work", true},
     storage::Leftover{kWork, true},
     storage::Leftover{kUpper, true},
+    storage::Leftover{kBootLink, false}, // of an ephemeral layer
     storage::Leftover{storage::kRecord, false},
 };
 
@@ -41,33 +40,6 @@ constexpr std::array kUsualLeftovers{
         if (::symlinkat(link_target(layer).c_str(), directory, link_name(i).c_str()) != 0)
             return fail_errno(errno, "make a link to layer " + quoted(layer.str()));
     }
-    return {};
-}
-
-[[nodiscard]] double seconds(const timespec& time) {
-    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
-}
-
-[[nodiscard]] bool is_of_this_boot(const struct stat& status) {
-    timespec now{};
-    timespec up{};
-    (void)::clock_gettime(CLOCK_REALTIME, &now); // Neither can fail with these clocks.
-    (void)::clock_gettime(CLOCK_BOOTTIME, &up);
-    return seconds(status.st_ctim) >= seconds(now) - seconds(up);
-}
-
-// Where a mount with the option "volatile" was, the kernel leaves a mark and refuses the next one: had the
-// host crashed since, what was written last would be lost. It has not, where the mark is of this boot: all is
-// written out, and the mark goes. Source: Linux, Documentation/filesystems/overlayfs.rst, "Volatile mount".
-[[nodiscard]] Status lift_volatile_mark(const std::string& rw) {
-    const std::string mark = rw + "/" + kVolatileMark;
-    struct stat status{};
-    if (::lstat(mark.c_str(), &status) != 0 || !is_of_this_boot(status)) return {};
-    auto directory = files::open(rw, O_RDONLY | O_DIRECTORY);
-    if (!directory) return fail(directory);
-    if (::syncfs(directory->get()) != 0) return fail_errno(errno, "write out " + quoted(rw));
-    (void)::unlink((rw + "/" + kVolatileFile).c_str()); // Told by what comes next.
-    if (::rmdir(mark.c_str()) != 0 && errno != ENOENT) return fail_errno(errno, "remove " + quoted(mark));
     return {};
 }
 
@@ -152,6 +124,8 @@ Status Overlayfs::fill_rw(int directory, LayerChain below, const RwOptions& opti
     // After the owner, who is given no bits of an earlier one; and past the umask.
     if (::fchmodat(directory, kUpper, *mode, 0) != 0)
         return fail_errno(errno, "set mode of the root directory");
+    if (options.lifetime == Lifetime::ephemeral)
+        if (auto noted = note_boot(directory); !noted) return noted;
     if (!needs_links(below) || syntax() == Syntax::append) return {};
     return make_links(directory, below);
 }
@@ -168,9 +142,16 @@ Result<std::vector<Mount>> Overlayfs::mounts(const RwId& id, Access access) {
                         " layers and was made with lowerdir_syntax append, which this kernel or "
                         "the path of the data directory does not allow");
     if (record->lifetime == Lifetime::ephemeral && access == Access::read_write)
-        if (auto lifted = lift_volatile_mark(rw); !lifted) return fail(lifted);
+        if (auto prepared = prepare(id); !prepared) return fail(prepared, "in " + quoted(rw));
     const Stack stack{store_.host().data_dir(), rw, record->below, record->lifetime};
     return std::vector<Mount>{describe_mount(stack, access, syntax())};
+}
+
+// A mount with the option "volatile" comes next.
+Status Overlayfs::prepare(const RwId& id) {
+    const auto directory = store_.open_rw(id, ".");
+    if (!directory) return fail(directory);
+    return prepare_volatile(directory->get());
 }
 
 Status Overlayfs::changes(const RwId& id, const ChangeVisitor& visit) {

@@ -1,7 +1,7 @@
 // The storage driver "overlayfs": layers and writable layers on plain directories, stacked by the kernel
 // when a container is mounted. What lies where is drawn in common/layer_store.hpp; a writable layer has
-// upper/ and work/ of its own and, where names would be too long for mount(2), links l/0, l/1, … to its
-// layers, top-most first.
+// upper/ and work/ of its own; an ephemeral one the file boot (volatile_mark.hpp); and, where names would be
+// too long for mount(2), links l/0, l/1, … to its layers, top-most first.
 #pragma once
 
 #include "description.hpp"
@@ -37,7 +37,8 @@ class Overlayfs final : public StorageDriver {
     [[nodiscard]] Status remove_layer(const LayerId& id) override;
     [[nodiscard]] Status create_rw(const RwId& id, LayerChain below, const RwOptions& options) override;
     // An ephemeral layer is mounted with the kernel's option "volatile". What that leaves of an earlier mount
-    // is removed here, if it is to be writable; after a crash of the host it cannot be mounted any more.
+    // is removed here, if it is to be writable; but one that was mounted in another boot, which may have
+    // ended in a crash, cannot be mounted any more.
     [[nodiscard]] Result<std::vector<Mount>> mounts(const RwId& id, Access access) override;
     [[nodiscard]] Status changes(const RwId& id, const ChangeVisitor& visit) override;
     [[nodiscard]] Result<Usage> usage(const RwId& id) override;
@@ -48,6 +49,7 @@ class Overlayfs final : public StorageDriver {
   private:
     [[nodiscard]] Syntax syntax();
     [[nodiscard]] Status fill_rw(int directory, LayerChain below, const RwOptions& options);
+    [[nodiscard]] Status prepare(const RwId& id);
 
     storage::LayerStore store_;
     std::optional<Syntax> syntax_;

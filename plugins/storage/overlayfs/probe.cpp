@@ -20,6 +20,7 @@
 #include <sys/vfs.h>
 #include <sys/xattr.h>
 #include <unistd.h>
+#include <utility>
 
 namespace mydocker::overlayfs {
 namespace {
@@ -186,33 +187,38 @@ Status probe_kernel() {
 
 namespace {
 
-// `gone`: another process, which had made the directory for its own trial, has removed it meanwhile.
-[[nodiscard]] Status try_once(const std::string& data_dir, bool& gone) {
+struct Attempt {
+    Status outcome;
+    // Another process, which had made the directory for its own trial, has removed it meanwhile.
+    bool gone = false;
+};
+
+[[nodiscard]] Attempt try_once(const std::string& data_dir) {
     const int made = ::mkdir(data_dir.c_str(), 0700) == 0 ? 0 : errno;
-    if (made != 0 && made != EEXIST) return fail_errno(made, "make directory '" + data_dir + "'");
+    if (made != 0 && made != EEXIST) return {fail_errno(made, "make directory '" + data_dir + "'")};
     auto directory = files::open(data_dir, O_RDONLY | O_DIRECTORY);
-    gone = !directory && directory.error().code == Code::not_found;
-    if (!directory) return fail(directory);
+    if (!directory) return {fail(directory), directory.error().code == Code::not_found};
     auto tried = check_type(directory->get(), data_dir);
     const bool used = ::faccessat(directory->get(), storage::kWritable, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
     if (tried)
         tried = used ? look_at_filesystem(directory->get(), data_dir)
                      : try_filesystem(directory->get(), data_dir);
     struct stat status{};
-    gone = !tried && ::fstat(directory->get(), &status) == 0 && status.st_nlink == 0;
+    const bool gone = !tried && ::fstat(directory->get(), &status) == 0 && status.st_nlink == 0;
     if (made == 0) (void)::rmdir(data_dir.c_str()); // Not empty: another process has begun to use it.
-    return tried;
+    return {std::move(tried), gone};
 }
 
 } // namespace
 
 Status probe_filesystem(const std::string& data_dir) {
     constexpr int kMostTries = 100; // As many as begin at once.
-    bool gone = true;
-    Status tried;
-    for (int i = 0; gone && i < kMostTries; ++i)
-        tried = try_once(data_dir, gone);
-    return tried;
+    Attempt last;
+    for (int i = 0; i < kMostTries; ++i) {
+        last = try_once(data_dir);
+        if (!last.gone) break;
+    }
+    return last.outcome;
 }
 
 } // namespace mydocker::overlayfs
