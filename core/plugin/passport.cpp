@@ -178,6 +178,7 @@ Result<Elf64_Ehdr> read_header(const File& file) {
     if (header.e_machine != kMachine)
         return file.bad(Code::unsupported, "is for " + machine_name(header.e_machine) + "; this machine is " +
                                                machine_name(kMachine));
+    if (header.e_type == ET_EXEC) return file.bad(Code::invalid, "is a program, not a shared object");
     if (header.e_type != ET_DYN) return file.bad(Code::invalid, "is not a shared object");
     return header;
 }
