@@ -1,8 +1,8 @@
 // The verbs that the fault sweeps strike, and what must hold one command later.
 //
-//   MYDOCKER_FAULT_STEP=1     at every system call (default: a random part, as the sweep has it); of fewer
+//   MYDOCKER_FAULT_STEP=1     at every system call (default: a part, as the sweep has it); of fewer
 //                             calls one is struck
-//   MYDOCKER_FAULT_OFFSET=3   first point (default: random, printed)
+//   MYDOCKER_FAULT_OFFSET=3   first point (default: in the middle of the first step)
 //   MYDOCKER_FAULT_POINT=117  this point alone; with --gtest_filter it runs one failure again
 #pragma once
 

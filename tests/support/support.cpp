@@ -224,8 +224,10 @@ Outcome run(const Command& command) {
 }
 
 std::string content_of(const std::string& path) {
-    std::ifstream file(path, std::ios::binary);
-    return {std::istreambuf_iterator<char>(file), {}};
+    const std::ifstream file(path, std::ios::binary);
+    std::ostringstream content;
+    content << file.rdbuf(); // A file of /proc may fail while it is read: so far it is read.
+    return content.str();
 }
 
 void write_text(const std::string& path, std::string_view text) {
