@@ -185,7 +185,7 @@ INSTANTIATE_TEST_SUITE_P(
             [](std::string& b) { put<std::uint16_t>(b, offsetof(Elf64_Ehdr, e_machine), EM_AARCH64); },
             "is for aarch64; this machine is x86-64"},
         Row{"Program", [](std::string& b) { put<std::uint16_t>(b, offsetof(Elf64_Ehdr, e_type), ET_EXEC); },
-            "is not a shared object"},
+            "is a program, not a shared object"},
         Row{"Object", [](std::string& b) { put<std::uint16_t>(b, offsetof(Elf64_Ehdr, e_type), ET_REL); },
             "is not a shared object"},
         Row{"NoSegments", [](std::string& b) { put<std::uint16_t>(b, offsetof(Elf64_Ehdr, e_phnum), 0); },
