@@ -98,6 +98,8 @@ Result<UniqueFd> open_pidfd(const ProcessId& process) {
     };
     if (process.pid <= 0) return gone();
     auto pidfd = sys::pidfd_open(process.pid);
+    // Its number is that of a thread now, or it is being reaped just now: pidfd_open(2).
+    if (!pidfd && pidfd.error().sys_errno == EINVAL) return gone();
     if (!pidfd) return pidfd;
     auto alive = is_alive(process);
     if (!alive) return fail(alive);
