@@ -51,18 +51,6 @@ Status remove_all(Engine& engine, Loaded& container) {
     return {};
 }
 
-void copy_end(const ContainerRecord& from, ContainerRecord& to) {
-    to.state = from.state;
-    to.transition = from.transition;
-    to.process = from.process;
-    to.started_ns = from.started_ns;
-    to.finished_ns = from.finished_ns;
-    to.exit_code = from.exit_code;
-    to.oom_killed = from.oom_killed;
-    to.reason = from.reason;
-    copy_restart_state(from, to);
-}
-
 // Releases what belongs to the run; the container is at rest, or waits to be restarted.
 Status come_to_rest(Engine& engine, Loaded& container, Transition then = Transition::none) {
     Context context{.engine = engine, .container = container};
@@ -75,7 +63,7 @@ Status come_to_rest(Engine& engine, Loaded& container, Transition then = Transit
         if (!boot) return fail(boot);
         container.record.process.boot_id = std::move(*boot);
     }
-    return engine.save_over(container, copy_end);
+    return engine.save_over(container, copy_run);
 }
 
 // No record: nothing was made yet, all has gone, or somebody deleted the record of a container that ran.
@@ -107,6 +95,23 @@ Status finish_for_good(Engine& engine, Loaded& container, Baton baton) {
 }
 
 } // namespace
+
+void copy_run(const ContainerRecord& from, ContainerRecord& to) {
+    to.state = from.state;
+    to.transition = from.transition;
+    to.born_by_run = from.born_by_run;
+    to.process = from.process;
+    to.started_ns = from.started_ns;
+    to.finished_ns = from.finished_ns;
+    to.exit_code = from.exit_code;
+    to.oom_killed = from.oom_killed;
+    to.reason = from.reason;
+    const RestartPolicy policy = to.restart.policy; // The user's.
+    to.restart = from.restart;
+    to.restart.policy = policy;
+    if (from.is_live())
+        to.health = from.health; // It has just begun: what the last run's checks say is none of it.
+}
 
 // Of a lock file that is not there, or new, the container is at rest or its run directory was deleted: then
 // it must be taken to run.

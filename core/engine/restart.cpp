@@ -105,12 +105,6 @@ Result<RestartPolicy> parse_restart_policy(std::string_view text) {
     return policy;
 }
 
-void copy_restart_state(const ContainerRecord& from, ContainerRecord& to) {
-    const RestartPolicy policy = to.restart.policy;
-    to.restart = from.restart;
-    to.restart.policy = policy;
-}
-
 bool plan_restart(ContainerRecord& record) {
     RestartState& restart = record.restart;
     if (restart.stopped_by_user) return false;

@@ -34,9 +34,6 @@ namespace mydocker::engine {
 // a run of 10 s. Source: moby, restartmanager/restartmanager.go.
 [[nodiscard]] bool plan_restart(ContainerRecord& record);
 
-// All of it but the policy, which is the user's.
-void copy_restart_state(const ContainerRecord& from, ContainerRecord& to);
-
 // Whether it is to run after a boot of the host: "always", and "unless-stopped" if no user has stopped it.
 [[nodiscard]] bool starts_at_boot(const ContainerRecord& record);
 

@@ -8,7 +8,6 @@
 #include "engine/lifecycle.hpp"
 #include "engine/privileges.hpp"
 #include "engine/relay.hpp"
-#include "engine/restart.hpp"
 #include "engine/steps.hpp"
 
 #include <chrono>
@@ -231,12 +230,6 @@ void forget_last_run(Engine& engine, const ContainerId& id) {
         (void)::unlink((paths::run_directory(engine.roots(), id) + mark).c_str()); // Usually not there.
 }
 
-void copy_start(const ContainerRecord& from, ContainerRecord& to) {
-    to.transition = from.transition;
-    to.born_by_run = from.born_by_run;
-    copy_restart_state(from, to);
-}
-
 // What a start makes anew, by the container's own spec.
 Result<Draft> redraft(Engine& engine, Loaded container, Running& running) {
     Draft draft;
@@ -311,7 +304,7 @@ RunResult start(Engine& engine, const ContainerId& id, Attach attach, const Atta
     auto draft = redraft(engine, std::move(*container), running);
     if (!draft) return give_up(draft.error());
     draft->container.record.restart = {.policy = draft->container.record.restart.policy};
-    if (auto saved = engine.save_over(draft->container, copy_start); !saved) return give_up(saved.error());
+    if (auto saved = engine.save_over(draft->container, copy_run); !saved) return give_up(saved.error());
     return let_run(engine, *draft, std::move(*baton), running, attach, how);
 }
 
@@ -326,7 +319,7 @@ RunResult start_again(Engine& engine, Loaded container, Baton baton) {
     auto draft = redraft(engine, container, running);
     if (!draft) return give_up(container, draft.error());
     draft->container.record.restart.begun = true;
-    if (auto saved = engine.save_over(draft->container, copy_start); !saved)
+    if (auto saved = engine.save_over(draft->container, copy_run); !saved)
         return give_up(container, saved.error());
     return let_run(engine, *draft, std::move(baton), running, Attach::detached, {});
 }

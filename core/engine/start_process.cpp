@@ -6,6 +6,7 @@
 #include "base/process.hpp"
 #include "base/signals.hpp"
 #include "base/sys.hpp"
+#include "engine/finish.hpp"
 #include "engine/join.hpp"
 #include "engine/monitor_plan.hpp"
 #include "engine/session.hpp"
@@ -209,16 +210,6 @@ Status await(Context& context, MessageKind expected, std::string& payload) {
 Status await_noted(Context& context, MessageKind expected, std::string_view what, std::string& payload) {
     const trace::Scope scope(context.engine.trace(), what);
     return await(context, expected, payload);
-}
-
-void copy_run(const ContainerRecord& from, ContainerRecord& to) {
-    to.process = from.process;
-    to.state = from.state;
-    to.transition = from.transition;
-    to.started_ns = from.started_ns;
-    to.reason = from.reason;
-    to.oom_killed = from.oom_killed;
-    to.health = from.health;
 }
 
 // The record names the process before anything of the user's runs.
