@@ -32,16 +32,21 @@ std::string temporary_of(const std::string& path) {
     return path + ".tmp." + std::to_string(::getpid());
 }
 
-// Gives a file without a name its name, in the place of whatever has it now.
+// In the place of whatever has the name now. The temporary name is gone in any case.
+Status put_in_place(const std::string& temporary, const std::string& path) {
+    if (::rename(temporary.c_str(), path.c_str()) == 0) return {};
+    const int error = errno;
+    (void)::unlink(temporary.c_str()); // The first error is the one to report.
+    return fail_errno(error, "rename to '" + path + "'");
+}
+
+// For a file without a name.
 Status name_file(int fd, const std::string& path) {
     const std::string temporary = temporary_of(path);
     const std::string unnamed = "/proc/self/fd/" + std::to_string(fd);
     if (::linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, temporary.c_str(), AT_SYMLINK_FOLLOW) != 0)
         return fail_errno(errno, "make '" + temporary + "'");
-    if (::rename(temporary.c_str(), path.c_str()) == 0) return {};
-    const int error = errno;
-    (void)::unlink(temporary.c_str()); // The first error is the one to report.
-    return fail_errno(error, "rename to '" + path + "'");
+    return put_in_place(temporary, path);
 }
 
 } // namespace
@@ -68,10 +73,9 @@ Status export_by_name(Engine& engine, std::string_view container, Stillness stil
     const std::string temporary = temporary_of(path);
     auto fd = files::open(temporary, O_CREAT | O_EXCL | O_WRONLY | O_NOFOLLOW, 0600);
     if (!fd) return fail(fd, "write '" + path + "'");
-    Status done = export_rootfs(engine, container, stillness, into(fd->get(), path));
-    if (done && ::rename(temporary.c_str(), path.c_str()) != 0)
-        done = fail_errno(errno, "rename to '" + path + "'");
-    if (!done) (void)::unlink(temporary.c_str()); // The first error is the one to report.
+    auto done = export_rootfs(engine, container, stillness, into(fd->get(), path));
+    if (done) return put_in_place(temporary, path);
+    (void)::unlink(temporary.c_str()); // The first error is the one to report.
     return done;
 }
 

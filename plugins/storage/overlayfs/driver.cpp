@@ -124,8 +124,6 @@ Status Overlayfs::fill_rw(int directory, LayerChain below, const RwOptions& opti
     // After the owner, who is given no bits of an earlier one; and past the umask.
     if (::fchmodat(directory, kUpper, *mode, 0) != 0)
         return fail_errno(errno, "set mode of the root directory");
-    if (options.lifetime == Lifetime::ephemeral)
-        if (auto noted = note_boot(directory); !noted) return noted;
     if (!needs_links(below) || syntax() == Syntax::append) return {};
     return make_links(directory, below);
 }

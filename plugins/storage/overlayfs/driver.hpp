@@ -1,6 +1,6 @@
 // The storage driver "overlayfs": layers and writable layers on plain directories, stacked by the kernel
 // when a container is mounted. What lies where is drawn in common/layer_store.hpp; a writable layer has
-// upper/ and work/ of its own; an ephemeral one the file boot (volatile_mark.hpp); and, where names would be
+// upper/ and work/ of its own; an ephemeral one the link boot (volatile_mark.hpp); and, where names would be
 // too long for mount(2), links l/0, l/1, … to its layers, top-most first.
 #pragma once
 

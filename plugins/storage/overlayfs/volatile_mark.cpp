@@ -53,12 +53,6 @@ constexpr std::size_t kLongestBootId = 64; // It has 37 bytes.
 
 } // namespace
 
-Status note_boot(int rw) {
-    const auto boot = boot_id();
-    if (!boot) return fail(boot);
-    return make_link(rw, *boot);
-}
-
 Status prepare_volatile(int rw) {
     const auto boot = boot_id();
     if (!boot) return fail(boot);

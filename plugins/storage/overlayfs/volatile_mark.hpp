@@ -17,12 +17,9 @@ inline constexpr const char* kVolatileMark = "work/work/incompat/volatile";
 inline constexpr const char* kVolatileFile = "work/work/incompat/volatile/dirty";
 inline constexpr const char* kBootLink = "boot";
 
-// Notes the present boot in the directory of a new writable layer, `rw`.
-[[nodiscard]] Status note_boot(int rw);
-
-// Before a volatile mount. A mark of this boot goes, once all that was written is on the disk; one of another
-// boot stays, and the kernel refuses the mount. Changes nothing where there is no mark, unless the host was
-// booted since the last call.
+// Before a volatile mount of what lies in the directory `rw`. A mark of this boot goes, once all that was
+// written is on the disk; one of another boot stays, and the kernel refuses the mount. Where there is no
+// mark, the present boot is noted.
 [[nodiscard]] Status prepare_volatile(int rw);
 
 } // namespace mydocker::overlayfs
