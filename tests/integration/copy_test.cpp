@@ -265,6 +265,25 @@ TEST_F(Copy, ExchangingNamesMeanwhileLeadsNowhereOutside) {
     expect_host_unchanged();
 }
 
+// NFS and others have no files without a name: there the archive is made under a temporary one.
+TEST_F(Copy, ExportsWhereAFileNeedsANameAtOnce) {
+    if (run({"sh", "-c", "command -v strace"}).exit_code != 0) GTEST_SKIP() << "needs strace";
+    const TempDir place;
+    start("plain", "busybox", ":");
+    const std::string archive = place / "a.tar";
+    const std::string without = "strace -f -qq -o " + (place / "trace") + " -P " + place.path() +
+                                " -e inject=openat:error=EOPNOTSUPP ";
+
+    const Outcome made = run({"sh", "-c", without + line({"export", "-o", archive, "plain"})});
+    const Outcome missing = run({"sh", "-c", without + line({"export", "-o", place / "b.tar", "none"})});
+
+    EXPECT_EQ(made.exit_code, 0) << made.err;
+    EXPECT_TRUE(content_of(place / "trace").contains("O_TMPFILE"));
+    EXPECT_TRUE(run({"tar", "tf", archive}).out.contains("bin/busybox"));
+    EXPECT_EQ(missing.exit_code, 1);
+    EXPECT_EQ(run({"ls", place.path()}).out, "a.tar\ntrace\n") << "no temporary name is left";
+}
+
 // The image's programs and libraries are traps; the tracer sees that none is run or read, and that nothing
 // is mounted where anybody could see it.
 TEST_F(Copy, RunsNothingOfTheContainersAndAttachesNoMount) {
