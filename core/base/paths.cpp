@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <sys/file.h>
 #include <unistd.h>
 #include <vector>
 
@@ -64,10 +65,10 @@ Status claim(int directory, const std::string& path) {
     return {};
 }
 
-Status make_root(const std::string& path, std::initializer_list<const char*> rooms) {
+Result<UniqueFd> open_root(const std::string& path) {
     if (path.empty() || path.front() != '/')
         return fail(Code::invalid, "use directory " + quoted(path) + ", which is no absolute path");
-    if (auto made = files::make_directories(path, kRootMode); !made) return made;
+    if (auto made = files::make_directories(path, kRootMode); !made) return fail(made);
     auto directory = files::open(path, O_RDONLY | O_DIRECTORY);
     if (!directory) return fail(directory);
     auto status = sys::fstat(directory->get());
@@ -75,14 +76,18 @@ Status make_root(const std::string& path, std::initializer_list<const char*> roo
     if (status->st_uid != ::geteuid())
         return fail(Code::denied, "use directory " + quoted(path) + ", which belongs to user " +
                                       std::to_string(status->st_uid));
-    if (auto claimed = claim(directory->get(), path); !claimed) return claimed;
-    for (const char* room : rooms)
-        if (auto made = sys::mkdirat(directory->get(), room, kRootMode);
-            !made && made.error().sys_errno != EEXIST)
-            return made;
-    if ((status->st_mode & kPermissions) == kRootMode) return {};
+    if (auto claimed = claim(directory->get(), path); !claimed) return fail(claimed);
     // Set-user-id files in layers must not be within other users' reach (CVE-2021-41091).
-    return sys::fchmod(directory->get(), kRootMode);
+    if ((status->st_mode & kPermissions) != kRootMode)
+        if (auto closed = sys::fchmod(directory->get(), kRootMode); !closed) return fail(closed);
+    return directory;
+}
+
+Status make_rooms(int root, std::initializer_list<const char*> rooms) {
+    for (const char* room : rooms)
+        if (auto made = sys::mkdirat(root, room, kRootMode); !made && made.error().sys_errno != EEXIST)
+            return made;
+    return {};
 }
 
 // Names of containers and of volumes: what can stand in a path and on a command line as it is.
@@ -174,12 +179,18 @@ std::string driver_run(const Roots& roots, std::string_view kind, std::string_vi
     return roots.run_root + "/" + std::string(kind) + "/" + std::string(driver);
 }
 
-Status make_roots(const Roots& roots) {
-    if (auto made = make_root(roots.root, {"storage", "state", "cgroup", "log", "containers"}); !made)
+Result<UniqueFd> make_roots(const Roots& roots) {
+    auto run_root = open_root(roots.run_root);
+    if (!run_root) return fail(run_root, "run root");
+    // Before anything is made that a reset at work would take away again.
+    if (auto locked = sys::flock(run_root->get(), LOCK_SH); !locked) return fail(locked, "run root");
+    auto root = open_root(roots.root);
+    if (!root) return fail(root, "root");
+    if (auto made = make_rooms(root->get(), {"storage", "state", "cgroup", "log", "containers"}); !made)
         return fail(made, "root");
-    if (auto made = make_root(roots.run_root, {"storage", "state", "cgroup", "log"}); !made)
+    if (auto made = make_rooms(run_root->get(), {"storage", "state", "cgroup", "log"}); !made)
         return fail(made, "run root");
-    return {};
+    return run_root;
 }
 
 Result<ContainerId> make_id() {

@@ -25,6 +25,7 @@
 
 #include "mydocker/result.hpp"
 #include "mydocker/state_store.hpp"
+#include "mydocker/support/files.hpp"
 
 #include <string>
 #include <string_view>
@@ -53,9 +54,10 @@ inline constexpr std::string_view kMarker = ".mydocker";
 [[nodiscard]] std::string driver_run(const Roots& roots, std::string_view kind, std::string_view driver);
 
 // Makes both roots (0700) and the marker in each. Again: succeeds, and closes a root that others could
-// enter. Errors: exists, when a directory without the marker is not empty; denied, when it is another
-// user's; invalid; no_space, …
-[[nodiscard]] Status make_roots(const Roots& roots);
+// enter. The descriptor is the run root's, with a shared lock (flock(2)): while one is open, no `system
+// reset` empties the roots, and while one does, this waits. Errors: exists, when a directory without the
+// marker is not empty; denied, when it is another user's; invalid; no_space, …
+[[nodiscard]] Result<UniqueFd> make_roots(const Roots& roots);
 
 inline constexpr std::size_t kIdLength = 64;
 inline constexpr std::size_t kShortIdLength = 12;

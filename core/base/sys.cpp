@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/syscall.h>
@@ -204,8 +205,8 @@ Result<Pipe> pipe() {
 
 namespace {
 
-flock whole_file() {
-    flock lock{};
+struct flock whole_file() {
+    struct flock lock{};
     lock.l_type = F_WRLCK;
     lock.l_whence = SEEK_SET;
     return lock;
@@ -214,15 +215,21 @@ flock whole_file() {
 } // namespace
 
 Result<bool> try_lock(int fd) {
-    flock lock = whole_file();
+    struct flock lock = whole_file();
     if (::fcntl(fd, F_OFD_SETLK, &lock) == 0) return true;
     if (errno == EAGAIN || errno == EACCES) return false;
     return failed("lock a file");
 }
 
 Status wait_lock(int fd) {
-    flock lock = whole_file();
+    struct flock lock = whole_file();
     return done(retry([&] { return ::fcntl(fd, F_OFD_SETLKW, &lock); }), "lock a file");
+}
+
+Result<bool> flock(int fd, int operation) {
+    if (retry([&] { return ::flock(fd, operation); }) == 0) return true;
+    if (errno == EWOULDBLOCK) return false;
+    return failed("lock a directory");
 }
 
 // --- misc ----------------------------------------------------------------------------------------

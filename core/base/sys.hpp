@@ -167,6 +167,8 @@ struct Received {
 // An open-file-description write lock over the whole file; false: somebody else has it. fcntl(2).
 [[nodiscard]] Result<bool> try_lock(int fd);
 [[nodiscard]] Status wait_lock(int fd);
+// flock(2), of directories, too; false: with LOCK_NB, somebody else has it. A lock held before is lost then.
+[[nodiscard]] Result<bool> flock(int fd, int operation);
 
 // --- misc ----------------------------------------------------------------------------------------
 [[nodiscard]] Status random_bytes(std::span<unsigned char> buffer);

@@ -125,7 +125,8 @@ Result<ParsedArgs> parse(FlagSet& flags, std::span<const std::string> words, Ope
 }
 
 void declare_globals(FlagSet& set, GlobalFlags& flags) {
-    set.add_flag("-h,--help", flags.help, "show this help");
+    // Of some verbs the short one is another flag, as docker has it.
+    set.add_flag(set.find_short('h') == nullptr ? "-h,--help" : "--help", flags.help, "show this help");
     set.add_option("--config", flags.config, "configuration file instead of the installed one")
         ->takes("FILE")
         ->global();

@@ -65,6 +65,10 @@ int report_outcome(Session& session, std::string_view verb, const engine::RunOut
             "{}: {} bytes of output are not shown: they came faster than they were read here; see "
             "`mydocker logs {}`",
             verb, outcome.missed, outcome.record.name.str()));
+    if (outcome.record.log_dropped != 0)
+        session.diagnostics().warning(
+            fmt::format("{}: container '{}': its log did not take {} pieces of its output", verb,
+                        outcome.record.name.str(), outcome.record.log_dropped));
     if (outcome.unwritten) {
         session.diagnostics().error(fmt::format("{}: {}", verb, describe(*outcome.unwritten)));
         return kEngineError;

@@ -1,14 +1,18 @@
 // The document of a container: its record, and the specification that it is made of.
 #include "base/notation.hpp"
+#include "base/sys.hpp"
 #include "cli/container_words.hpp"
 #include "cli/document_parts.hpp"
 #include "cli/documents.hpp"
 #include "cli/table.hpp"
+#include "engine/security.hpp"
 #include "engine/shown_mounts.hpp"
+#include "engine/spec_builder.hpp"
 #include "engine/steps.hpp"
 #include "runtime/spec_seccomp.hpp"
 
 #include <algorithm>
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -56,13 +60,14 @@ json::Value state_document(const ContainerRecord& record) {
     state.set("Paused", record.state == engine::State::paused);
     state.set("Restarting", record.is_restarting());
     state.set("OOMKilled", record.oom_killed);
+    state.set("LogDropped", record.log_dropped);
     state.set("Dead", false);
     state.set("Pid", record.is_live() ? static_cast<std::int64_t>(record.process.pid) : std::int64_t{0});
     state.set("ExitCode", record.exit_code);
     state.set("Error", record.reason);
     state.set("StartedAt", moment(record.started_ns));
     state.set("FinishedAt", moment(record.finished_ns));
-    if (record.health) state.set("Health", health_document(*record.health));
+    state.set("Health", record.health ? health_document(*record.health) : json::Value());
     return state;
 }
 
@@ -91,7 +96,7 @@ json::Value config_document(const ContainerRecord& record, const ContainerSpec& 
     config.set("Image", record.image);
     config.set("WorkingDir", spec.process.cwd);
     config.set("Labels", text_object(record.labels));
-    if (record.health) config.set("Healthcheck", engine::image_document(record.health->check));
+    config.set("Healthcheck", record.health ? engine::image_document(record.health->check) : json::Value());
     config.set("StopSignal", record.stop_signal);
     config.set("StopTimeout", record.stop_timeout_s);
     return config;
@@ -102,6 +107,49 @@ std::string namespace_word(const ContainerSpec& spec, runtime::NamespaceKind kin
     for (const runtime::NamespaceSpec& space : spec.namespaces)
         if (space.kind == kind) return space.path.empty() ? "private" : space.path;
     return "host";
+}
+
+// What differs from the default ones, as --cap-add and --cap-drop would say it.
+void add_capabilities(json::Value& host, const ContainerSpec& spec) {
+    const std::vector<std::string> usual = engine::default_capabilities();
+    const std::vector<std::string>& given = spec.process.capabilities.bounding;
+    const auto without = [](std::vector<std::string> list, const std::vector<std::string>& others) {
+        std::erase_if(
+            list, [&](const std::string& name) { return std::ranges::find(others, name) != others.end(); });
+        return list_or_null(list);
+    };
+    host.set("CapAdd", without(given, usual));
+    host.set("CapDrop", without(usual, given));
+}
+
+// What the rules say of it: the last that is its own.
+std::string access_of(const runtime::DeviceSpec& device, const std::vector<DeviceRule>& rules) {
+    std::string access;
+    for (const DeviceRule& rule : rules)
+        if (rule.allow && rule.type == device.type && rule.major == device.major &&
+            rule.minor == device.minor)
+            access = rule.access;
+    return access;
+}
+
+json::Value devices(const ContainerSpec& spec) {
+    json::Array array;
+    for (const runtime::DeviceSpec& device : spec.devices) {
+        json::Value value;
+        value.set("PathOnHost", fmt::format("/dev/{}/{}:{}", device.type == 'b' ? "block" : "char",
+                                            device.major, device.minor));
+        value.set("PathInContainer", device.path);
+        value.set("CgroupPermissions",
+                  access_of(device, spec.resources.devices.value_or(std::vector<DeviceRule>{})));
+        array.push_back(std::move(value));
+    }
+    return array;
+}
+
+// Empty for the usual one.
+std::string cgroup_parent(const ContainerSpec& spec) {
+    std::string parent = spec.cgroups_path.substr(0, spec.cgroups_path.rfind('/'));
+    return parent == engine::kCgroupParent ? std::string() : parent;
 }
 
 json::Value rates(const std::vector<DeviceRate>& list) {
@@ -123,6 +171,7 @@ void add_limits(json::Value& host, const Resources& limits) {
     host.set("CpuShares", limits.cpu_shares.value_or(0));
     host.set("CpuQuota", limits.cpu_quota_usec.value_or(0));
     host.set("CpuPeriod", limits.cpu_period_usec.value_or(0));
+    host.set("NanoCpus", std::int64_t{0}); // --cpus is a quota and a period here.
     host.set("CpusetCpus", limits.cpuset_cpus.value_or(""));
     host.set("CpusetMems", limits.cpuset_mems.value_or(""));
     host.set("PidsLimit", limits.pids.value_or(0));
@@ -157,6 +206,14 @@ std::uint64_t shm_size(const ContainerSpec& spec) {
     return 0;
 }
 
+// The third part of -v: "ro", "rro,nosuid", "".
+std::string mode_of(const ShownMount& mount) {
+    if (mount.kind == ShownMount::Kind::tmpfs) return mount.read_only ? "ro" : "";
+    std::vector<std::string> words = mount.options;
+    if (mount.read_only && std::ranges::find(words, "rro") == words.end()) words.insert(words.begin(), "ro");
+    return fmt::format("{}", fmt::join(words, ","));
+}
+
 void add_mounts(json::Value& host, const std::vector<ShownMount>& mounts) {
     json::Array binds;
     json::Object tmpfs;
@@ -166,7 +223,8 @@ void add_mounts(json::Value& host, const std::vector<ShownMount>& mounts) {
             continue;
         }
         const std::string& from = mount.name.empty() ? mount.source : mount.name;
-        binds.emplace_back(from + ":" + mount.destination + (mount.read_only ? ":ro" : ""));
+        const std::string mode = mode_of(mount);
+        binds.emplace_back(from + ":" + mount.destination + (mode.empty() ? "" : ":" + mode));
     }
     host.set("Binds", std::move(binds));
     host.set("Tmpfs", std::move(tmpfs));
@@ -191,6 +249,13 @@ json::Value host_document(const ContainerRecord& record, const ContainerSpec& sp
     host.set("AutoRemove", record.remove_after);
     host.set("RestartPolicy", restart_document(record.restart.policy));
     host.set("Init", record.reaper);
+    host.set("Privileged", spec.annotations.contains(std::string(engine::kPrivilegedNote)));
+    host.set("CgroupParent", cgroup_parent(spec));
+    add_capabilities(host, spec);
+    host.set("Devices", devices(spec));
+    host.set("PortBindings", json::Value(json::Object{}));
+    host.set("UsernsMode", "");
+    host.set("OomKillDisable", false);
     host.set("IpcMode", namespace_word(spec, runtime::NamespaceKind::ipc));
     host.set("PidMode", namespace_word(spec, runtime::NamespaceKind::pid));
     host.set("UTSMode", namespace_word(spec, runtime::NamespaceKind::uts));
@@ -223,7 +288,7 @@ json::Value mounts_document(const std::vector<ShownMount>& mounts) {
         value.set("Source", mount.source);
         value.set("Destination", mount.destination);
         if (is_volume) value.set("Driver", "local");
-        value.set("Mode", mount.read_only ? "ro" : "");
+        value.set("Mode", mode_of(mount));
         value.set("RW", !mount.read_only);
         value.set("Propagation", mount.propagation);
         array.push_back(std::move(value));
@@ -282,8 +347,19 @@ json::Value network_document(const ContainerRecord& record) {
                 record.is_live() ? fmt::format("/proc/{}/ns/net", record.process.pid) : std::string());
     network.set("Ports", json::Value(json::Object{}));
     network.set("IPAddress", "");
-    network.set("Networks", names_object({record.network}));
+    json::Value endpoint; // A network without addresses: none, the host's, or another container's.
+    for (const char* member : {"IPAddress", "Gateway", "MacAddress", "GlobalIPv6Address"})
+        endpoint.set(member, "");
+    json::Value networks;
+    networks.set(record.network, std::move(endpoint));
+    network.set("Networks", std::move(networks));
     return network;
+}
+
+// docker's one file of a log; "" with a sink that writes none of that name.
+std::string log_path(const std::string& directory) {
+    const std::string path = directory + "/container.log";
+    return sys::fstatat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW) ? path : std::string();
 }
 
 void add_sizes(engine::Engine& engine, const ContainerRecord& record, json::Value& value) {
@@ -309,6 +385,7 @@ json::Value container_document(engine::Engine& engine, const ContainerRecord& re
     value.set("HostnamePath", bundle + "/etc/hostname");
     value.set("HostsPath", bundle + "/etc/hosts");
     value.set("LogDirectory", paths::logs(engine.roots(), record.id));
+    value.set("LogPath", log_path(paths::logs(engine.roots(), record.id)));
     value.set("OciConfigPath", bundle + "/config.json");
     value.set("Name", record.name.str());
     value.set("RestartCount", record.restart.count);

@@ -3,6 +3,7 @@
 #include "cli/key_values.hpp"
 #include "cli/resource_flags.hpp"
 #include "engine/devices.hpp"
+#include "image/manifest.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -117,7 +118,7 @@ void HostFlags::declare(FlagSet& app) {
     app.add_option("--pid", pid_, "pid namespace: private (default), host or container:NAME");
     app.add_option("--ipc", ipc_,
                    "ipc namespace and /dev/shm: private (default), shareable, host or container:NAME");
-    app.add_option("--uts", uts_, "namespace of the host name: its own, or host");
+    app.add_option("--uts", uts_, "namespace of the host name: private, host or container:NAME");
     app.add_option("--cgroupns", cgroupns_, "cgroup namespace: private (default) or host");
     app.add_option("--userns", userns_, "user namespace: host");
     app.add_option("--device", devices_, "device of the host, HOST[:INSIDE][:rwm]");
@@ -132,6 +133,7 @@ void HostFlags::declare(FlagSet& app) {
     app.add_option("--label-file", label_files_, "file of labels, a line each")->takes("FILE");
     app.add_option("--log-opt", log_options_, "option of the log driver, KEY=VALUE");
     app.add_option("--pull", pull_, "missing (default) or never; images come by load and import");
+    app.add_option("--platform", platform_, "OS[/ARCHITECTURE] of the image; this machine's is the only one");
     app.add_option("-p,--publish", published_, "refused: there are no networks yet");
     app.add_flag("-P,--publish-all", publish_all_, "refused, likewise");
     app.add_option("--expose", exposed_, "refused, likewise");
@@ -158,6 +160,10 @@ Status HostFlags::refuse() const {
                                                    "memory would hang; see --oom-score-adj");
         !fine)
         return fine;
+    const std::string own = fmt::format("linux/{}", image::host_architecture());
+    if (!platform_.empty() && platform_ != "linux" && platform_ != own)
+        return fail(Code::unsupported,
+                    fmt::format("platform: '{}' cannot run here; this machine is {}", platform_, own));
     if (pull_ == "always")
         return fail(Code::unsupported, "pull: there is no registry to pull from yet; see load and import");
     if (pull_ != "missing" && pull_ != "never")
@@ -171,17 +177,18 @@ Status HostFlags::parse_namespaces(engine::CreateRequest& to) const {
     if (!pid) return fail(pid);
     auto ipc = parse_namespace("ipc", ipc_, {"private", "shareable"});
     if (!ipc) return fail(ipc);
-    auto uts = parse_shared("uts", uts_, "");
+    auto uts = parse_namespace("uts", uts_, {"private"});
     if (!uts) return fail(uts);
     auto cgroup = parse_shared("cgroupns", cgroupns_, "private");
     if (!cgroup) return fail(cgroup);
     if (auto user = parse_shared("userns", userns_, ""); !user) return fail(user);
     to.pid = std::move(*pid);
     to.ipc = std::move(*ipc);
-    to.host_uts = *uts;
+    to.uts = std::move(*uts);
     to.host_cgroups = *cgroup;
-    if (to.host_uts && !(to.hostname.empty() && domainname_.empty()))
-        return fail(Code::invalid, "hostname, domainname: they would change the host's, with --uts host");
+    if (to.uts.kind != Kind::own && !(to.hostname.empty() && domainname_.empty()))
+        return fail(Code::invalid, "hostname, domainname: they would change those of somebody else, with "
+                                   "--uts host or container:NAME");
     if (to.ipc.kind != Kind::own && to.shm_size)
         return fail(Code::invalid, "shm-size: /dev/shm is shared, with --ipc host or container:NAME");
     return {};

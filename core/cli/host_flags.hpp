@@ -41,6 +41,7 @@ class HostFlags {
     std::vector<std::string> label_files_;
     std::vector<std::string> log_options_;
     std::string pull_ = "missing";
+    std::string platform_;
     std::vector<std::string> published_;
     std::vector<std::string> exposed_;
     bool publish_all_ = false;

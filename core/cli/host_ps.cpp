@@ -7,23 +7,17 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cstdlib>
 #include <fmt/format.h>
 #include <unistd.h>
 
 namespace mydocker::cli {
 namespace {
 
-// Along the caller's PATH, whose every directory has to be an absolute one.
+// The system's own: what it does is done as root, whatever the caller's PATH says.
 Result<std::string> find_program(const std::string& name) {
-    const char* given = std::getenv("PATH");
-    std::string_view path = given != nullptr ? given : "/usr/bin:/bin";
-    while (!path.empty()) {
-        const std::string directory(path.substr(0, path.find(':')));
-        path.remove_prefix(std::min(directory.size() + 1, path.size()));
-        std::string candidate = directory + "/" + name;
-        if (candidate.front() == '/' && ::access(candidate.c_str(), X_OK) == 0) return candidate;
-    }
+    for (const char* directory : {"/usr/bin/", "/bin/"})
+        if (std::string candidate = directory + name; ::access(candidate.c_str(), X_OK) == 0)
+            return candidate;
     return fail(Code::not_found, fmt::format("the host has no '{}'; it comes with the package procps", name));
 }
 
@@ -58,8 +52,8 @@ Result<Output> capture(const std::string& program, std::vector<std::string> argv
     process::SpawnRequest request;
     request.executable = program;
     request.argv = std::move(argv);
-    for (char** variable = environ; *variable != nullptr; ++variable)
-        request.environment.emplace_back(*variable);
+    // Its columns must not depend on the caller's language.
+    request.environment = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"};
     request.fds = {-1, out->write.get(), err->write.get()};
     auto child = process::spawn(request);
     if (!child) return fail(child, "run '" + program + "'");

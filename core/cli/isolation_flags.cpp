@@ -2,6 +2,7 @@
 #include "cli/isolation_flags.hpp"
 
 #include "base/notation.hpp"
+#include "cli/given_file.hpp"
 #include "runtime/plan_parts.hpp"
 
 #include <algorithm>
@@ -129,7 +130,7 @@ Status take_security(engine::CreateRequest& to, const std::string& text) {
         return {};
     }
     if (value.empty()) return fail(Code::invalid, "it names no file");
-    auto profile = files::read_file(value);
+    auto profile = read_given_file(value);
     if (!profile) return fail(profile);
     to.filter = {Kind::profile, value, std::move(*profile)};
     return {};

@@ -1,21 +1,15 @@
 // Environment variables from words and files.
 #include "cli/key_values.hpp"
 
-#include "base/sys.hpp"
-#include "mydocker/support/files.hpp"
+#include "cli/given_file.hpp"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unordered_map>
 
 namespace mydocker::cli {
 namespace {
-
-constexpr std::size_t kMostBytes = 1U << 20U;
 
 // Adds the variable that a text says, if it says one.
 void add(std::vector<std::string>& to, std::string text, const LookUp& look_up) {
@@ -39,25 +33,6 @@ Status check_line(std::string_view line) {
 std::string_view without_blanks(std::string_view line) {
     line.remove_prefix(std::min(line.find_first_not_of(" \t"), line.size()));
     return line;
-}
-
-// What a shell has opened for us: "< FIFO", "<(COMMAND)".
-bool is_own_descriptor(std::string_view path) {
-    return path == "/dev/stdin" || path.starts_with("/dev/fd/") || path.starts_with("/proc/self/fd/");
-}
-
-// Without waiting: a pipe that has a name may never have a writer.
-Result<UniqueFd> open_lines(const std::string& path) {
-    auto file = sys::openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK);
-    if (!file) return file;
-    auto status = sys::fstat(file->get());
-    if (!status) return fail(status, fmt::format("'{}'", path));
-    if (S_ISFIFO(status->st_mode) && !is_own_descriptor(path))
-        return fail(Code::invalid,
-                    fmt::format("'{}' is a pipe, which may have no writer; give it as /dev/stdin", path));
-    // From here on it is waited for like any other program's input.
-    if (::fcntl(file->get(), F_SETFL, 0) != 0) return fail_errno(errno, fmt::format("read '{}'", path));
-    return file;
 }
 
 } // namespace
@@ -92,9 +67,7 @@ Result<std::vector<std::string>> parse_env_file(std::string_view text, std::stri
 
 Result<std::vector<std::string>> read_env_file(const std::string& path, const LookUp& look_up,
                                                std::string_view flag) {
-    auto file = open_lines(path);
-    if (!file) return fail(file, std::string(flag));
-    auto text = files::read_all(file->get(), path, kMostBytes);
+    auto text = read_given_file(path);
     if (!text) return fail(text, std::string(flag));
     auto variables = parse_env_file(*text, path, look_up);
     if (!variables) return fail(Code::invalid, fmt::format("{} {}", flag, variables.error().text));

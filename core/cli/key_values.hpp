@@ -27,8 +27,7 @@ using LookUp = std::function<const char*(const char*)>;
 [[nodiscard]] Result<std::vector<std::string>> parse_env_file(std::string_view text, std::string_view name,
                                                               const LookUp& look_up);
 
-// Reads such a file, of 1 MiB at most. Errors: invalid, for a pipe with a name, too, but as the shell gives
-// it: /dev/stdin, /dev/fd/63.
+// Reads such a file (given_file.hpp). Errors: as there; invalid.
 [[nodiscard]] Result<std::vector<std::string>> read_env_file(const std::string& path, const LookUp& look_up,
                                                              std::string_view flag = "env-file");
 

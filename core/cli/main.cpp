@@ -51,7 +51,8 @@ struct Found {
 // The verb that the words name; two-word verbs first.
 Found find_verb(std::span<const std::string> words) {
     for (std::size_t count = std::min<std::size_t>(2, words.size()); count > 0; --count) {
-        const std::string name = count == 2 ? words[0] + " " + words[1] : words[0];
+        const std::string given = count == 2 ? words[0] + " " + words[1] : words[0];
+        const std::string_view name = cli::usual_name(given);
         for (const cli::VerbEntry& entry : cli::verbs())
             if (entry.name == name) return {&entry, count};
     }
@@ -112,6 +113,10 @@ int run(std::span<const std::string> words) {
     }
     std::vector<std::string>& rest = parsed->operands;
     if (version) rest = {"version"};
+    if (rest.size() > 1 && rest.front() == "help") { // "help run" is "run --help".
+        rest.erase(rest.begin());
+        rest.emplace_back("--help");
+    }
     if (flags.help || rest == std::vector<std::string>{"help"}) {
         cli::print(cli::program_help());
         return cli::kOk;

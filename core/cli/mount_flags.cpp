@@ -22,6 +22,10 @@ using Kind = MountRequest::Kind;
 constexpr std::array<std::string_view, 6> kPropagations{"private", "rprivate", "shared",
                                                         "rshared", "slave",    "rslave"};
 
+// Of what can be said for a bind mount (mount(8)); "r…": of those below it, too.
+constexpr std::array<std::string_view, 7> kBindWords{"rro",  "nosuid", "suid", "noexec",
+                                                     "exec", "nodev",  "dev"};
+
 // What docker gives a tmpfs; a word given by the user comes later and wins.
 constexpr std::array<const char*, 3> kTmpfsDefaults{"nosuid", "nodev", "noexec"};
 constexpr std::array<std::string_view, 16> kTmpfsWords{
@@ -109,6 +113,11 @@ class VolumeOptions {
     Status take(const std::string& word) {
         if (word == "ro" || word == "rw") return take_access(word);
         if (word == "z" || word == "Z") return {}; // A label for SELinux, which confines no container here.
+        if (is_one_of(word, kBindWords)) {
+            mount_.options.push_back(word);
+            return {};
+        }
+        if (word == "create" && mount_.kind == Kind::bind) return {}; // As it is without it, too.
         if (is_one_of(word, kPropagations)) return set_propagation(mount_, word);
         if (word != "nocopy") return fail(Code::invalid, fmt::format("unknown option '{}'", word));
         if (mount_.kind != Kind::volume) return fail(Code::invalid, "'nocopy' is for a volume only");

@@ -1,11 +1,8 @@
 // Output for people.
 #include "cli/table.hpp"
 
-#include "base/diag_text.hpp"
-
 #include <algorithm>
 #include <array>
-#include <ctime>
 #include <fmt/format.h>
 
 namespace mydocker::cli {
@@ -107,15 +104,6 @@ std::string binary_size(std::uint64_t bytes) {
     for (; value >= 1024 && unit + 1 < kUnits.size(); ++unit)
         value /= 1024;
     return fmt::format("{:.4g}{}", value, kUnits[unit]);
-}
-
-std::string timestamp(std::int64_t time_ns) {
-    if (time_ns == 0) return "";
-    const std::time_t seconds = time_ns / 1'000'000'000;
-    std::tm parts{};
-    ::gmtime_r(&seconds, &parts);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", parts.tm_year + 1900, parts.tm_mon + 1,
-                       parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, time_ns % 1'000'000'000);
 }
 
 std::string shorten(std::string text, std::size_t width) {

@@ -2,6 +2,8 @@
 // containers is hostile: control bytes are shown, never sent to a terminal.
 #pragma once
 
+#include "base/diag_text.hpp"
+
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -33,8 +35,7 @@ class Table {
 [[nodiscard]] std::string human_size(std::uint64_t bytes);
 // "4.06MiB", binary, as docker shows memory.
 [[nodiscard]] std::string binary_size(std::uint64_t bytes);
-// RFC 3339 in UTC with nanoseconds; "" for 0.
-[[nodiscard]] std::string timestamp(std::int64_t time_ns);
+using diag::timestamp;
 // At most `width` characters, with "…" where it was cut.
 [[nodiscard]] std::string shorten(std::string text, std::size_t width);
 

@@ -111,6 +111,10 @@ struct VerbEntry {
 
 [[nodiscard]] std::span<const VerbEntry> verbs();
 
+// The name of a verb in the table, given one of docker's longer ones: "container run", "image ls". Any other
+// name as it is. They are in no help: one name is enough to learn.
+[[nodiscard]] std::string_view usual_name(std::string_view name);
+
 // Writes to standard output, and nothing later can come before it. A reader that is gone has no use for it:
 // ignored. What is lost otherwise (a full disk) makes the command fail in the end.
 void print(std::string_view text);

@@ -1,6 +1,10 @@
 // The table of verbs: the only place that lists them.
 #include "cli/verb_makers.hpp"
 
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 namespace mydocker::cli {
 
 std::span<const VerbEntry> verbs() {
@@ -107,6 +111,22 @@ std::span<const VerbEntry> verbs() {
         {"__man", "DIR", "internal", make_man, ""},
     };
     return kVerbs;
+}
+
+std::string_view usual_name(std::string_view name) {
+    constexpr std::string_view kOfContainers[] = {
+        "attach", "commit",  "cp", "create", "diff",  "exec",  "export", "kill", "logs",    "pause",  "ps",
+        "rename", "restart", "rm", "run",    "start", "stats", "stop",   "top",  "unpause", "update", "wait"};
+    constexpr std::pair<std::string_view, std::string_view> kOthers[] = {
+        {"container ls", "ps"},     {"container list", "ps"},     {"image ls", "images"},
+        {"image list", "images"},   {"image rm", "rmi"},          {"image load", "load"},
+        {"image import", "import"}, {"volume list", "volume ls"}, {"volume remove", "volume rm"}};
+    for (const auto& [other, usual] : kOthers)
+        if (name == other) return usual;
+    constexpr std::string_view kPrefix = "container ";
+    if (!name.starts_with(kPrefix)) return name;
+    const auto known = std::ranges::find(kOfContainers, name.substr(kPrefix.size()));
+    return known != std::end(kOfContainers) ? *known : name;
 }
 
 } // namespace mydocker::cli

@@ -63,10 +63,10 @@ class SystemDf final : public Verb {
         if (verbose_ && !format_.empty()) return usage("--format is for the short form; leave -v out");
         Listing listing(kSpaceFields, kSpaceColumns);
         if (auto set = listing.set_format(format_); !set) return usage(set.error().text);
+        if (auto fine = listing.check_fields(); !fine) return usage(fine.error().text);
         session.tolerate_broken_config();
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        if (auto fine = listing.check_fields(); !fine) return fail(fine);
         auto used = engine::disk_usage(**engine);
         if (!used) return fail(used);
         if (!verbose_)

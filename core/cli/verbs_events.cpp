@@ -83,14 +83,15 @@ class Events final : public Verb {
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
         if (!operands.empty()) return usage("takes no operands");
         if (auto parsed = parse(); !parsed) return usage(parsed.error().text);
+        if (template_)
+            if (auto fine = template_->check(event_fields({}), {.maps = kEventMaps}); !fine)
+                return usage(format_error(fine.error()).error().text);
         session.tolerate_broken_config();
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        if (template_)
-            if (auto fine = template_->check(event_fields({}), {.maps = kEventMaps}); !fine)
-                return format_error(fine.error());
         auto reader = engine::EventReader::open((*engine)->roots());
         if (!reader) return fail(reader);
+        (*engine)->let_roots_go();
         const Status done = follow(*reader);
         if (!done && done.error().sys_errno == EPIPE) return 128 + SIGPIPE;
         if (!done) return fail(done);

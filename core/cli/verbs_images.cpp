@@ -121,10 +121,10 @@ class Images final : public Verb {
         if (auto set = listing.set_format(format_); !set) return usage(set.error().text);
         auto filter = ImageFilter::parse(filters_);
         if (!filter) return usage(filter.error().text);
+        if (auto fine = listing.check_fields(); !fine) return usage(fine.error().text);
         session.tolerate_broken_config();
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        if (auto fine = listing.check_fields(); !fine) return fail(fine);
         auto store = (*engine)->images();
         if (!store) return fail(store);
         if (auto settled = filter->settle(**store); !settled) return fail(settled);

@@ -112,6 +112,7 @@ class Info final : public Verb {
         value.set("LoggingDriver", config.log_driver.value);
         value.set("StateDriver", config.state_driver.value);
         value.set("CgroupDriver", cgroup ? cgroup->name : std::string());
+        value.set("CgroupVersion", cgroup && cgroup->name == "v2" ? "2" : "1");
         json::Array controllers;
         if (cgroup)
             for (const std::string& name : cgroup->traits.controllers)

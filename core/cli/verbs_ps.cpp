@@ -49,10 +49,10 @@ class Ps final : public Verb {
         if (!most) return usage(most.error().text);
         auto filter = ContainerFilter::parse(filters_);
         if (!filter) return usage(filter.error().text);
+        if (auto fine = listing_.check_fields(); !fine) return usage(fine.error().text);
         session.tolerate_broken_config();
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        if (auto fine = listing_.check_fields(); !fine) return fail(fine);
         if (auto settled = filter->settle(**engine); !settled) return fail(settled);
         auto containers = engine::list(**engine);
         if (!containers) return fail(containers);

@@ -54,8 +54,9 @@ class CreateFlags {
         app.add_flag("--init", request_.init,
                      "a small first process inside that reaps what others leave and passes signals on");
         name_ = app.add_option("--name", request_.name, "name of the container");
-        app.add_option("--hostname", request_.hostname, "host name inside (default: the short id)");
+        app.add_option("-h,--hostname", request_.hostname, "host name inside (default: the short id)");
         environment_.declare(app);
+        app.add_flag("--env-host", env_host_, "this environment, too; the image's own and -e come before it");
         app.add_option("-w,--workdir", request_.working_directory, "working directory inside");
         app.add_option("-u,--user", request_.user, "user inside: NAME|UID[:GROUP|GID]");
         entrypoint_ =
@@ -85,6 +86,9 @@ class CreateFlags {
         if (auto parsed = parse_identity(); !parsed) return fail(parsed);
         if (auto parsed = parse_life(); !parsed) return fail(parsed);
         if (auto parsed = environment_.parse(request_.environment); !parsed) return fail(parsed);
+        if (env_host_)
+            for (char** variable = environ; *variable != nullptr; ++variable)
+                request_.host_environment.emplace_back(*variable);
         if (auto parsed = take(health_.parse(), request_.health); !parsed) return fail(parsed);
         if (auto parsed = take(mounts_.parse(), request_.mounts); !parsed) return fail(parsed);
         if (auto parsed = parse_volumes_from(); !parsed) return fail(parsed);
@@ -151,6 +155,7 @@ class CreateFlags {
     Flag* entrypoint_ = nullptr;
     std::string entrypoint_text_;
     EnvironmentFlags environment_;
+    bool env_host_ = false;
     HealthFlags health_;
     MountFlags mounts_;
     IsolationFlags isolation_;

@@ -106,12 +106,13 @@ class Stats final : public Verb {
 
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
         if (auto set = listing_.set_format(format_); !set) return usage(set.error().text);
+        if (auto fine = listing_.check_fields(); !fine) return usage(fine.error().text);
         session.tolerate_broken_config();
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        if (auto fine = listing_.check_fields(); !fine) return fail(fine);
         auto shown = read(**engine, operands);
         if (!shown) return fail(shown);
+        (*engine)->let_roots_go();
         const bool live = !once_ && ::isatty(STDOUT_FILENO) != 0;
         for (int wait_ms = kFirst_ms;; wait_ms = kInterval_ms) {
             if (auto waited = sys::poll({}, wait_ms); !waited) return fail(waited);

@@ -84,10 +84,10 @@ class VolumeLs final : public Verb {
         auto filters = Filters::parse(filters_, kVolumeKeys);
         auto dangling = filters ? filters->truth("dangling") : Result<bool>(fail(filters));
         if (!dangling) return usage(dangling.error().text);
+        if (auto fine = listing.check_fields(); !fine) return usage(fine.error().text);
         session.tolerate_broken_config();
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        if (auto fine = listing.check_fields(); !fine) return fail(fine);
         auto volumes = engine::list_volumes((*engine)->roots());
         if (!volumes) return fail(volumes);
         engine::VolumeUsers users;

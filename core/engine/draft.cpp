@@ -6,6 +6,7 @@
 #include "engine/health_record.hpp"
 #include "engine/images.hpp"
 #include "engine/join.hpp"
+#include "engine/limits.hpp"
 #include "engine/mounts.hpp"
 #include "engine/privileges.hpp"
 #include "engine/spec_builder.hpp"
@@ -23,10 +24,17 @@
 namespace mydocker::engine {
 namespace {
 
-std::string host_name() {
-    utsname host{};
-    (void)::uname(&host); // It cannot fail on valid memory.
-    return host.nodename;
+// That of the host or container whose uts namespace it has; empty: it has its own.
+Result<std::string> shared_host_name(Engine& engine, const CreateRequest& request) {
+    if (request.uts.kind == NamespaceMode::Kind::own) return "";
+    if (request.uts.kind == NamespaceMode::Kind::host) {
+        utsname host{};
+        (void)::uname(&host); // It cannot fail on valid memory.
+        return host.nodename;
+    }
+    auto other = read_spec(engine, ContainerId(request.uts.container));
+    if (!other) return fail(other, "uts");
+    return other->hostname;
 }
 
 std::string network_text(const NetworkMode& mode) {
@@ -71,8 +79,12 @@ Status set_joined_paths(Engine& engine, const CreateRequest& request, SpecInput&
                         runtime::NamespaceKind::pid, input.pid_path);
         !done)
         return done;
-    return set(request.ipc.kind == Kind::container, request.ipc.container, runtime::NamespaceKind::ipc,
-               input.ipc_path);
+    if (auto done = set(request.ipc.kind == Kind::container, request.ipc.container,
+                        runtime::NamespaceKind::ipc, input.ipc_path);
+        !done)
+        return done;
+    return set(request.uts.kind == Kind::container, request.uts.container, runtime::NamespaceKind::uts,
+               input.uts_path);
 }
 
 // What a privileged container has more than others; said, since nobody sees it.
@@ -109,8 +121,8 @@ Status set_filter(Engine& engine, const FilterChoice& choice, runtime::Container
 
 Result<runtime::ContainerSpec> make_spec(Engine& engine, const image::Image& image,
                                          const CreateRequest& request, const ContainerRecord& record,
-                                         const std::vector<MountRequest>& mounts,
-                                         const CgroupTraits& cgroup) {
+                                         const std::vector<MountRequest>& mounts, const CgroupTraits& cgroup,
+                                         const std::string& shared_name) {
     SpecInput input{.image = image.config,
                     .request = request,
                     .id = record.id.str(),
@@ -118,7 +130,8 @@ Result<runtime::ContainerSpec> make_spec(Engine& engine, const image::Image& ima
                     .network_path = {},
                     .pid_path = {},
                     .ipc_path = {},
-                    .host_name = request.host_uts ? host_name() : "",
+                    .uts_path = {},
+                    .shared_name = shared_name,
                     .swap_limit = std::ranges::find(cgroup.controllers, "swap") != cgroup.controllers.end(),
                     .all_capabilities = {},
                     .mounts = {},
@@ -177,6 +190,7 @@ ContainerRecord make_record(const CreateRequest& request, const image::Image& im
     record.network = network_text(request.network);
     record.pid_mode = mode_text(request.pid);
     record.ipc_mode = mode_text(request.ipc);
+    record.uts_mode = mode_text(request.uts);
     record.log_options = request.log_options;
     if (!image.config.stop_signal.empty()) record.stop_signal = image.config.stop_signal;
     if (!request.stop_signal.empty()) record.stop_signal = request.stop_signal;
@@ -210,6 +224,8 @@ Result<CreateRequest> with_ids(Engine& engine, CreateRequest request) {
     if (auto done = settle(request.pid.kind == Kind::container, request.pid.container, "pid"); !done)
         return fail(done);
     if (auto done = settle(request.ipc.kind == Kind::container, request.ipc.container, "ipc"); !done)
+        return fail(done);
+    if (auto done = settle(request.uts.kind == Kind::container, request.uts.container, "uts"); !done)
         return fail(done);
     return request;
 }
@@ -286,6 +302,7 @@ Result<Draft> make_draft(Engine& engine, const CreateRequest& asked, const Conta
     auto image = find_image(engine, **images, *resolved, draft.stand_in);
     if (!image) return fail(image);
     const CreateRequest& request = *resolved;
+    if (const auto doubt = doubtful_limit(request.resources)) engine.diagnostics().warning(*doubt);
 
     ContainerRecord& record = draft.container.record;
     if (auto made = fill_record(engine, request, *image, record); !made) return fail(made);
@@ -304,13 +321,16 @@ Result<Draft> make_draft(Engine& engine, const CreateRequest& asked, const Conta
 
     record.drivers.storage = storage->name;
     record.drivers.cgroup = cgroup->name;
-    auto spec = make_spec(engine, *image, request, record, draft.birth.mounts, cgroup->traits);
+    auto shared_name = shared_host_name(engine, request);
+    if (!shared_name) return fail(shared_name);
+    auto spec = make_spec(engine, *image, request, record, draft.birth.mounts, cgroup->traits, *shared_name);
     if (!spec) return fail(spec);
     draft.birth.spec = std::move(*spec);
     draft.birth.chain = image->chain;
     draft.birth.lifetime = request.remove_after ? Lifetime::ephemeral : Lifetime::kept;
     // The host's resolvers are a convenience; without the file there are none.
-    draft.birth.etc_files = etc_files(request, draft.birth.spec.hostname,
+    const std::string& name = draft.birth.spec.hostname;
+    draft.birth.etc_files = etc_files(request, name.empty() ? *shared_name : name,
                                       files::read_file("/etc/resolv.conf", 65536).value_or(""));
     return draft;
 }

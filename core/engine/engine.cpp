@@ -1,10 +1,12 @@
 // The engine's drivers: selected, opened once, kept.
 #include "engine/engine.hpp"
 
+#include "base/sys.hpp"
 #include "config/check.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <sys/file.h>
 #include <thread>
 #include <utility>
 
@@ -62,7 +64,20 @@ void Engine::note(const ContainerRecord& record, std::string action, Attributes 
 }
 
 Status Engine::make_roots() {
-    return paths::make_roots(roots_);
+    if (roots_in_use_) return {};
+    auto made = paths::make_roots(roots_);
+    if (!made) return fail(made);
+    roots_in_use_ = std::move(*made);
+    return {};
+}
+
+Result<bool> Engine::take_roots_alone() {
+    return sys::flock(roots_in_use_.get(), LOCK_EX | LOCK_NB);
+}
+
+Status Engine::share_roots() {
+    auto shared = sys::flock(roots_in_use_.get(), LOCK_SH);
+    return shared ? Status() : fail(shared);
 }
 
 Result<plugin::OpenRequest> Engine::request_for(plugin::Kind kind, const std::string& name) {
@@ -232,11 +247,11 @@ Status Engine::save(Loaded& loaded) {
     return {};
 }
 
-Status Engine::save_over(Loaded& loaded, RecordCarry carry) {
+Status Engine::save_over(Loaded& loaded) {
     auto saved = save(loaded);
     if (saved || saved.error().code != Code::conflict) return saved;
     auto merged = amend(loaded.record.id, [&](ContainerRecord& now) -> Status {
-        carry(loaded.record, now);
+        copy_run(loaded.record, now);
         return {};
     });
     if (!merged) return fail(merged);

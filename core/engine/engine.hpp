@@ -65,8 +65,13 @@ class Engine {
     void set_trace(trace::Recorder* recorder) { trace_ = recorder; }
     [[nodiscard]] trace::Recorder* trace() const { return trace_; }
 
-    // Makes the roots; needed once before anything is written. Errors: denied, no_space.
+    // Makes the roots; needed once before anything is written. No reset empties them until this process ends
+    // or lets them go, as one does that only watches. Errors: denied, no_space.
     [[nodiscard]] Status make_roots();
+    void let_roots_go() { roots_in_use_.reset(); }
+    // For a reset. Whether no other process has them; one that wants them waits until they are shared again.
+    [[nodiscard]] Result<bool> take_roots_alone();
+    [[nodiscard]] Status share_roots();
 
     // The selected driver of the kind; `auto` takes the first candidate whose probe passes. Errors: why
     // none can be used.
@@ -103,10 +108,9 @@ class Engine {
 
     // Saves if nobody else has meanwhile; the new revision is kept in `loaded`.
     [[nodiscard]] Status save(Loaded& loaded);
-    // For the holder of the baton: what others have written meanwhile (a name, limits, a policy) stays, and
-    // `carry` brings over what is the holder's to say. `loaded` is the record as it is then.
-    using RecordCarry = void (*)(const ContainerRecord& from, ContainerRecord& to);
-    [[nodiscard]] Status save_over(Loaded& loaded, RecordCarry carry);
+    // For the holder of the baton: what others have written meanwhile (a name, limits, a policy) stays, what
+    // is the holder's to say (copy_run()) is as in `loaded`, which is the record as it is then.
+    [[nodiscard]] Status save_over(Loaded& loaded);
     // Changes the record as it is now, once more if somebody else saved meanwhile; for what may be changed
     // without the baton. Errors: the change's own, and nothing is saved then.
     using RecordChange = std::function<Status(ContainerRecord&)>;
@@ -121,6 +125,7 @@ class Engine {
     EngineSetup setup_;
     trace::Recorder* trace_ = nullptr;
     paths::Roots roots_;
+    UniqueFd roots_in_use_;
     std::vector<std::string> plugin_directories_;
     plugin::PluginHost plugins_;
     EventWriter events_;

@@ -27,6 +27,7 @@ bool ran_out_of_memory(Engine& engine, const ContainerRecord& record) {
 void note_end(Engine& engine, ContainerRecord& record, const std::optional<ExitReport>& report) {
     record.state = State::exited;
     record.oom_killed = ran_out_of_memory(engine, record);
+    record.log_dropped = report ? static_cast<std::int64_t>(report->log_dropped) : 0;
     record.exit_code = report ? report->status.shell_code() : 137;
     record.finished_ns = report ? report->finished_ns : sys::realtime_ns();
     if (!report && record.reason.empty()) record.reason = "monitor lost";
@@ -63,7 +64,7 @@ Status come_to_rest(Engine& engine, Loaded& container, Transition then = Transit
         if (!boot) return fail(boot);
         container.record.process.boot_id = std::move(*boot);
     }
-    return engine.save_over(container, copy_run);
+    return engine.save_over(container);
 }
 
 // No record: nothing was made yet, all has gone, or somebody deleted the record of a container that ran.
@@ -95,23 +96,6 @@ Status finish_for_good(Engine& engine, Loaded& container, Baton baton) {
 }
 
 } // namespace
-
-void copy_run(const ContainerRecord& from, ContainerRecord& to) {
-    to.state = from.state;
-    to.transition = from.transition;
-    to.born_by_run = from.born_by_run;
-    to.process = from.process;
-    to.started_ns = from.started_ns;
-    to.finished_ns = from.finished_ns;
-    to.exit_code = from.exit_code;
-    to.oom_killed = from.oom_killed;
-    to.reason = from.reason;
-    const RestartPolicy policy = to.restart.policy; // The user's.
-    to.restart = from.restart;
-    to.restart.policy = policy;
-    if (from.is_live())
-        to.health = from.health; // It has just begun: what the last run's checks say is none of it.
-}
 
 // Of a lock file that is not there, or new, the container is at rest or its run directory was deleted: then
 // it must be taken to run.

@@ -26,9 +26,6 @@ namespace mydocker::engine {
 // How long the owner of a dead container may take to bring it to rest before we stop waiting for it.
 inline constexpr std::chrono::seconds kSettleLimit{10};
 
-// What none but the holder of the baton writes, for Engine::save_over(): of its start, run and end.
-void copy_run(const ContainerRecord& from, ContainerRecord& to);
-
 // The main process is gone, so its owner is bringing the container to rest: waits for that, and does it if
 // the owner was killed over it. An owner that is slow (its reader may be) is waited for no longer than
 // `limit`.

@@ -102,7 +102,11 @@ Result<std::optional<HealthCheck>> choose_health(const std::string& image, const
     check.start_interval = request.start_interval.value_or(check.start_interval);
     settle_start_interval(check);
     check.retries = request.retries.value_or(check.retries);
-    if (check.test.empty() || check.test.front() == "NONE") return std::nullopt;
+    const bool is_none = check.test.empty() || check.test.front() == "NONE";
+    if (is_none && request.has_settings())
+        return fail(Code::invalid,
+                    "health: there is no check that these flags could be for; give --health-cmd");
+    if (is_none) return std::nullopt;
     const bool known = check.test.front() == "CMD" || check.test.front() == "CMD-SHELL";
     if (!known || check.test.size() < 2)
         return fail(Code::invalid, "Healthcheck.Test begins with '" + check.test.front() +

@@ -37,6 +37,11 @@ struct HealthRequest {
     std::optional<std::chrono::nanoseconds> start_interval;
     std::optional<std::int64_t> retries;
     bool none = false; // --no-healthcheck
+
+    // Whether anything is asked for that only a check can have.
+    [[nodiscard]] bool has_settings() const {
+        return interval || timeout || start_period || start_interval || retries;
+    }
 };
 
 enum class Health : std::uint32_t { starting, healthy, unhealthy };

@@ -28,6 +28,7 @@ constexpr JoinKind kJoinKinds[] = {
     {runtime::NamespaceKind::network, "network", "net", &ContainerRecord::network},
     {runtime::NamespaceKind::pid, "pid", "pid", &ContainerRecord::pid_mode},
     {runtime::NamespaceKind::ipc, "ipc", "ipc", &ContainerRecord::ipc_mode},
+    {runtime::NamespaceKind::uts, "uts", "uts", &ContainerRecord::uts_mode},
 };
 
 const JoinKind& join_kind(runtime::NamespaceKind kind) {

@@ -1,4 +1,4 @@
-// Joining the namespaces of another container: `--network`, `--pid` and `--ipc container:NAME`.
+// Joining the namespaces of another container: `--network`, `--pid`, `--ipc` and `--uts container:NAME`.
 #pragma once
 
 #include "engine/engine.hpp"

@@ -54,6 +54,13 @@ Result<Resources> settle_limits(const Resources& old, Resources asked, SwapLimit
     return asked;
 }
 
+std::optional<std::string> doubtful_limit(const Resources& asked) {
+    constexpr std::int64_t kEnoughToStart = std::int64_t{6} << 20U; // docker refuses less
+    if (!is_limited(asked.memory) || *asked.memory >= kEnoughToStart) return std::nullopt;
+    return "memory: a limit of " + std::to_string(*asked.memory >> 10) +
+           " KiB, below 6 MiB, is too little for most programs to start in";
+}
+
 Resources merge_limits(Resources old, const Resources& set) {
     replace(old.memory, set.memory);
     replace(old.memory_swap, set.memory_swap);

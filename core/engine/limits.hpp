@@ -4,6 +4,7 @@
 #include "mydocker/cgroup_backend.hpp"
 #include "mydocker/result.hpp"
 
+#include <optional>
 #include <string>
 
 namespace mydocker::engine {
@@ -20,6 +21,9 @@ enum class SwapLimit : bool { impossible, possible }; // on this host
 // What undoes `set`: the old value of each field in it, or the kernel's default where there was none. A
 // cpuset that was not limited has no such value, and stays.
 [[nodiscard]] Resources undo_limits(const Resources& old, const Resources& set);
+
+// What of the limits asked for is allowed but hardly meant, in words; absent: nothing.
+[[nodiscard]] std::optional<std::string> doubtful_limit(const Resources& asked);
 
 // In words, those that are set: "memory 67108864, pids 2048".
 [[nodiscard]] std::string limits_text(const Resources& limits);

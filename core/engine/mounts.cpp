@@ -86,6 +86,7 @@ runtime::SpecMount to_spec(const MountRequest& mount, const paths::Roots& roots)
         mount.kind == MountRequest::Kind::volume ? paths::volume_data(roots, mount.source) : mount.source;
     spec.options = {"rbind", mount.propagation.empty() ? "rprivate" : mount.propagation};
     if (mount.read_only) spec.options.emplace_back("ro");
+    spec.options.insert(spec.options.end(), mount.options.begin(), mount.options.end());
     return spec;
 }
 

@@ -212,6 +212,7 @@ void read_life(Members& members, ContainerRecord& record) {
     members.text("network", record.network);
     if (members.find("pid_mode") != nullptr) members.text("pid_mode", record.pid_mode);
     if (members.find("ipc_mode") != nullptr) members.text("ipc_mode", record.ipc_mode);
+    if (members.find("uts_mode") != nullptr) members.text("uts_mode", record.uts_mode);
     members.text("stop_signal", record.stop_signal);
     members.number("stop_timeout_s", record.stop_timeout_s);
     if (members.find("memory_limit") != nullptr)
@@ -340,6 +341,7 @@ std::string to_document(const ContainerRecord& record) {
     root.set("network", record.network);
     if (!record.pid_mode.empty()) root.set("pid_mode", record.pid_mode);
     if (!record.ipc_mode.empty()) root.set("ipc_mode", record.ipc_mode);
+    if (!record.uts_mode.empty()) root.set("uts_mode", record.uts_mode);
     root.set("stop_signal", record.stop_signal);
     root.set("stop_timeout_s", record.stop_timeout_s);
     if (record.memory_limit) root.set("memory_limit", *record.memory_limit);
@@ -351,6 +353,24 @@ std::string to_document(const ContainerRecord& record) {
     root.set("oom_killed", record.oom_killed);
     root.set("reason", record.reason);
     return json::dump(root);
+}
+
+void copy_run(const ContainerRecord& from, ContainerRecord& to) {
+    to.state = from.state;
+    to.transition = from.transition;
+    to.born_by_run = from.born_by_run;
+    to.process = from.process;
+    to.started_ns = from.started_ns;
+    to.finished_ns = from.finished_ns;
+    to.exit_code = from.exit_code;
+    to.oom_killed = from.oom_killed;
+    to.log_dropped = from.log_dropped;
+    to.reason = from.reason;
+    const RestartPolicy policy = to.restart.policy; // The user's.
+    to.restart = from.restart;
+    to.restart.policy = policy;
+    if (from.is_live())
+        to.health = from.health; // It has just begun: what the last run's checks say is none of it.
 }
 
 } // namespace mydocker::engine

@@ -79,6 +79,7 @@ struct ContainerRecord {
     std::string network;               // "none", "host", "container:<id>"
     std::string pid_mode;              // "": its own; "host", "container:<id>"
     std::string ipc_mode;              // likewise
+    std::string uts_mode;              // likewise
     std::string stop_signal = "SIGTERM";
     std::int64_t stop_timeout_s = 10;
     std::optional<std::int64_t> memory_limit; // for words about running out of it
@@ -89,7 +90,8 @@ struct ContainerRecord {
     std::int64_t finished_ns = 0;
     int exit_code = 0;
     bool oom_killed = false;
-    std::string reason; // why it ended, if not by itself: "monitor lost"
+    std::int64_t log_dropped = 0; // records of the last run's output that its log did not take
+    std::string reason;           // why it ended, if not by itself: "monitor lost"
 
     [[nodiscard]] bool has_run() const { return started_ns != 0; }
     [[nodiscard]] bool is_live() const { return state == State::running || state == State::paused; }
@@ -113,5 +115,8 @@ struct ContainerRecord {
 // As the store has it: of the name its word counts, for renaming does not touch the document.
 [[nodiscard]] Result<ContainerRecord> parse_record(const StoredRecord& stored);
 [[nodiscard]] std::string to_document(const ContainerRecord& record);
+
+// What none but the holder of the baton writes: of a container's start, run and end.
+void copy_run(const ContainerRecord& from, ContainerRecord& to);
 
 } // namespace mydocker::engine

@@ -98,6 +98,9 @@ class Relay {
         if (::read(signals_, &info, sizeof info) != static_cast<ssize_t>(sizeof info)) return;
         const int signal = static_cast<int>(info.ssi_signo);
         if (signal == SIGWINCH) return setup_.terminal ? send_window() : void();
+        // The window is closed: as with the keys to part, the container goes on.
+        if (signal == SIGHUP && setup_.terminal && ::isatty(STDIN_FILENO) == 0)
+            return part(Parting::signal, signal);
         if (!setup_.how.sig_proxy) return signal == SIGCONT ? void() : part(Parting::signal, signal);
         const char number = static_cast<char>(signal);
         tell(MessageKind::signal, std::string_view(&number, 1));

@@ -48,7 +48,7 @@ struct MountRequest {
     bool anonymous = false;     // volume: goes with its container
     bool copy = true;           // volume: filled from the image while it is empty
     std::string propagation;    // bind: "rprivate", "rslave", …; empty: rprivate
-    std::vector<std::string> options; // tmpfs: words of mount(8)
+    std::vector<std::string> options; // words of mount(8)
 };
 
 // A limit of each process, instead of the default one of its type.
@@ -96,7 +96,8 @@ struct CreateRequest {
     bool input_once = true;
     std::vector<std::string> environment; // "KEY=value"
     std::vector<std::pair<std::string, std::string>> labels;
-    std::vector<MountRequest> mounts; // no two with one target
+    std::vector<MountRequest> mounts;          // no two with one target
+    std::vector<std::string> host_environment; // "KEY=value", below the image's own
     std::string working_directory;
     std::string user;
     NetworkMode network;
@@ -118,7 +119,7 @@ struct CreateRequest {
     std::optional<FilterChoice> filter; // of system calls; absent: the default one, unless privileged
     NamespaceMode pid;
     NamespaceMode ipc; // with it goes /dev/shm
-    bool host_uts = false;
+    NamespaceMode uts;
     bool host_cgroups = false;       // the cgroup namespace
     std::vector<std::string> groups; // besides the user's own: names of the image's /etc/group, or ids
     std::vector<DeviceRequest> devices;

@@ -2,13 +2,17 @@
 
 #include "base/sys.hpp"
 #include "engine/baton.hpp"
+#include "engine/finish.hpp"
 #include "engine/lifecycle.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/openat2.h>
+#include <optional>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 namespace mydocker::engine {
@@ -85,17 +89,46 @@ Status end_containers(Engine& engine) {
     return {};
 }
 
-Status check_all_ended(const paths::Roots& roots) {
+// What is still in somebody's hands: a container's monitor, or the command that brings it to its end.
+Result<std::optional<ContainerId>> find_held(const paths::Roots& roots) {
     auto directory = files::open(roots.run_root, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!directory) return fail(directory);
     auto names = sys::list_names(directory->get());
     if (!names) return fail(names);
     for (const std::string& name : *names)
-        if (paths::is_id(name) && Baton::is_held(roots, ContainerId(name)))
-            return fail(Code::conflict,
-                        "container '" + paths::short_id(ContainerId(name)) +
-                            "' is in another process's hands; end that one ('mydocker-monitor' in ps) first");
-    return {};
+        if (paths::is_id(name) && Baton::is_held(roots, ContainerId(name))) return ContainerId(name);
+    return std::nullopt;
+}
+
+// One round: ends what there is, then looks whether anything is new, or held, with everybody else shut out.
+// Absent: nothing is, and they stay shut out. Else who is in the way.
+Result<std::optional<std::string>> try_to_be_alone(Engine& engine) {
+    if (auto ended = end_containers(engine); !ended) return fail(ended);
+    auto alone = engine.take_roots_alone();
+    if (!alone) return fail(alone);
+    if (!*alone)
+        return fmt::format("another command of mydocker is at work here ('fuser {}' names it)",
+                           engine.roots().run_root);
+    auto held = find_held(engine.roots());
+    if (!held) return fail(held);
+    if (*held)
+        return fmt::format("container '{}' is in another process's hands ('mydocker-monitor' in ps)",
+                           paths::short_id(**held));
+    return std::nullopt;
+}
+
+// Whoever ends a container needs the roots for it, so they are given back between two rounds.
+Status be_alone(Engine& engine) {
+    const std::int64_t deadline = sys::monotonic_ns() + std::chrono::nanoseconds(kSettleLimit).count();
+    for (;;) {
+        auto in_the_way = try_to_be_alone(engine);
+        if (!in_the_way) return fail(in_the_way);
+        if (!*in_the_way) return {};
+        if (sys::monotonic_ns() > deadline)
+            return fail(Code::conflict, **in_the_way + "; end that first; no more was deleted");
+        if (auto shared = engine.share_roots(); !shared) return shared;
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
 }
 
 Status empty_root(const std::string& path) {
@@ -127,8 +160,7 @@ Result<std::vector<std::string>> reset_plan(Engine& engine) {
 
 Status reset(Engine& engine) {
     if (auto fit = check_roots(engine.roots()); !fit) return fit;
-    if (auto ended = end_containers(engine); !ended) return ended;
-    if (auto ended = check_all_ended(engine.roots()); !ended) return ended;
+    if (auto alone = be_alone(engine); !alone) return alone;
     // What dies with the boot last: until then the locks of what is there are.
     if (auto emptied = empty_root(engine.roots().root); !emptied) return emptied;
     return empty_root(engine.roots().run_root);

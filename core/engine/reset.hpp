@@ -15,8 +15,9 @@ namespace mydocker::engine {
 [[nodiscard]] Result<std::vector<std::string>> reset_plan(Engine& engine);
 
 // Kills and removes every container, then deletes what the roots hold, their markers excepted: whatever
-// driver made it, whether that is still there or not. Errors: as above, before anything is touched; conflict
-// when a container cannot be brought to its end. Crash, Again: goes on where it was.
+// driver made it, whether that is still there or not. Commands that come meanwhile wait for it. Errors: as
+// above, before anything is touched; conflict when a container cannot be brought to its end, or another
+// command does not come to its own. Crash, Again: goes on where it was.
 [[nodiscard]] Status reset(Engine& engine);
 
 } // namespace mydocker::engine

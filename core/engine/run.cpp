@@ -10,7 +10,9 @@
 #include "engine/relay.hpp"
 #include "engine/steps.hpp"
 
+#include <cerrno>
 #include <chrono>
+#include <fcntl.h>
 #include <unistd.h>
 #include <utility>
 
@@ -162,10 +164,11 @@ Result<HeldSignals> hold_for(Attach attach) {
     return held;
 }
 
-// Nobody is there to be told.
-void note_failed_restart(ContainerRecord& record, const Error& error, int code) {
-    record.reason = "restart: " + describe(error);
+// As docker does, whether it ran before or not. By a policy nobody is there to be told.
+void note_failed_start(ContainerRecord& record, const Error& error, int code) {
+    record.reason = (record.restart.begun ? "restart: " : "") + describe(error);
     record.exit_code = code;
+    record.oom_killed = false;
     record.restart.begun = false;
 }
 
@@ -193,9 +196,7 @@ RunResult let_run(Engine& engine, Draft& draft, Baton baton, Running& running, A
         const int code = failure.error.text.empty() ? 125 : failure.exit_code;
         if (!baton.is_ours()) return run_error(acquired.error(), code); // Its holder puts things right.
         draft.container.record.started_ns = before.started_ns;
-        draft.container.record.reason = before.reason;
-        draft.container.record.oom_killed = before.oom_killed;
-        if (before.restart.begun) note_failed_restart(draft.container.record, acquired.error(), code);
+        note_failed_start(draft.container.record, acquired.error(), code);
         auto undone = abandon_start(engine, draft.container, std::move(baton));
         return run_error(attach_undo(acquired, undone).error(), code);
     }
@@ -206,6 +207,19 @@ RunResult let_run(Engine& engine, Draft& draft, Baton baton, Running& running, A
     if (draft.container.record.remove_after)
         (void)engine.log(draft.container.record.drivers.log, draft.container.record.log_options);
     return relay_to_end(engine, context, how, signals->all.get());
+}
+
+// A machine that is restored from a snapshot may draw numbers that it drew before.
+Result<ContainerId> new_id(Engine& engine) {
+    constexpr int kTries = 8;
+    for (int i = 0; i < kTries; ++i) {
+        auto id = paths::make_id();
+        if (!id) return id;
+        auto bundle = sys::fstatat(AT_FDCWD, paths::bundle(engine.roots(), *id), AT_SYMLINK_NOFOLLOW);
+        if (!bundle && bundle.error().sys_errno == ENOENT) return id;
+        if (!bundle) return fail(bundle);
+    }
+    return fail(Code::exists, "draw an id: the machine's random numbers repeat themselves");
 }
 
 // A new id is nobody else's; but who looks for something to recover may try its lock just now.
@@ -251,7 +265,7 @@ Result<Draft> redraft(Engine& engine, Loaded container, Running& running) {
 
 Result<ContainerRecord> create(Engine& engine, const CreateRequest& request) {
     if (auto able = check_privilege(); !able) return fail(able);
-    auto id = paths::make_id();
+    auto id = new_id(engine);
     if (!id) return fail(id);
     auto baton = Baton::wait(engine.roots(), *id, kNewbornLimit);
     if (!baton) return fail(baton);
@@ -271,7 +285,7 @@ Result<ContainerRecord> create(Engine& engine, const CreateRequest& request) {
 
 RunResult run(Engine& engine, const CreateRequest& request, Attach attach, const Attachment& how) {
     if (auto able = check_privilege(); !able) return run_error(able.error());
-    auto id = paths::make_id();
+    auto id = new_id(engine);
     if (!id) return run_error(id.error());
     auto baton = [&] {
         trace::Scope scope(engine.trace(), "take the baton");
@@ -304,14 +318,14 @@ RunResult start(Engine& engine, const ContainerId& id, Attach attach, const Atta
     auto draft = redraft(engine, std::move(*container), running);
     if (!draft) return give_up(draft.error());
     draft->container.record.restart = {.policy = draft->container.record.restart.policy};
-    if (auto saved = engine.save_over(draft->container, copy_run); !saved) return give_up(saved.error());
+    if (auto saved = engine.save_over(draft->container); !saved) return give_up(saved.error());
     return let_run(engine, *draft, std::move(*baton), running, attach, how);
 }
 
 RunResult start_again(Engine& engine, Loaded container, Baton baton) {
     forget_last_run(engine, container.record.id);
     auto give_up = [&](Loaded& failed, const Error& error) {
-        note_failed_restart(failed.record, error, failed.record.exit_code);
+        note_failed_start(failed.record, error, failed.record.exit_code);
         (void)give_restart_up(engine, failed, std::move(baton)); // If not even that, the next command tries.
         return run_error(error);
     };
@@ -319,8 +333,7 @@ RunResult start_again(Engine& engine, Loaded container, Baton baton) {
     auto draft = redraft(engine, container, running);
     if (!draft) return give_up(container, draft.error());
     draft->container.record.restart.begun = true;
-    if (auto saved = engine.save_over(draft->container, copy_run); !saved)
-        return give_up(container, saved.error());
+    if (auto saved = engine.save_over(draft->container); !saved) return give_up(container, saved.error());
     return let_run(engine, *draft, std::move(baton), running, Attach::detached, {});
 }
 

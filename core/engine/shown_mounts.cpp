@@ -46,7 +46,8 @@ std::vector<ShownMount> shown_mounts(const runtime::ContainerSpec& spec, const p
         if ((mount.type != "bind" && mount.type != "tmpfs") || is_default(mount, spec, bundle)) continue;
         ShownMount one;
         one.destination = mount.destination;
-        one.read_only = std::ranges::find(mount.options, "ro") != mount.options.end();
+        one.read_only = std::ranges::find(mount.options, "ro") != mount.options.end() ||
+                        std::ranges::find(mount.options, "rro") != mount.options.end();
         if (mount.type == "tmpfs") {
             one.kind = ShownMount::Kind::tmpfs;
             one.options = mount.options;
@@ -56,8 +57,12 @@ std::vector<ShownMount> shown_mounts(const runtime::ContainerSpec& spec, const p
         one.source = mount.source;
         one.name = volume_of(mount.source, roots);
         if (!one.name.empty()) one.kind = ShownMount::Kind::volume;
-        for (const std::string& option : mount.options)
-            if (std::ranges::find(kPropagations, option) != kPropagations.end()) one.propagation = option;
+        for (const std::string& option : mount.options) {
+            if (std::ranges::find(kPropagations, option) != kPropagations.end())
+                one.propagation = option;
+            else if (option != "rbind" && option != "ro")
+                one.options.push_back(option);
+        }
         shown.push_back(std::move(one));
     }
     return shown;

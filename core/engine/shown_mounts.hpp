@@ -18,7 +18,7 @@ struct ShownMount {
     std::string destination;
     bool read_only = false;
     std::string propagation;
-    std::vector<std::string> options; // of a tmpfs
+    std::vector<std::string> options; // the others, as they were given
 };
 
 // In the spec's order. Pure.

@@ -18,6 +18,7 @@ constexpr std::uint32_t kUmask = 0022;
 
 std::vector<std::string> environment(const SpecInput& input, const std::string& hostname) {
     std::vector<std::string> result;
+    environment::set_all(result, input.request.host_environment);
     environment::set_all(result, input.image.env);
     if (!environment::has(result, "PATH")) environment::set(result, "PATH=" + std::string(kDefaultPath));
     environment::set(result, "HOSTNAME=" + hostname);
@@ -38,7 +39,7 @@ std::vector<runtime::NamespaceSpec> namespaces(const SpecInput& input) {
     std::vector<runtime::NamespaceSpec> result{{NamespaceKind::mount, ""}};
     add_namespace(result, NamespaceKind::pid, request.pid, input.pid_path);
     add_namespace(result, NamespaceKind::ipc, request.ipc, input.ipc_path);
-    if (!request.host_uts) result.push_back({NamespaceKind::uts, ""});
+    add_namespace(result, NamespaceKind::uts, request.uts, input.uts_path);
     if (!request.host_cgroups) result.push_back({NamespaceKind::cgroup, ""});
     if (request.network.kind == NetworkMode::Kind::none) result.push_back({NamespaceKind::network, ""});
     if (request.network.kind == NetworkMode::Kind::container)
@@ -125,13 +126,33 @@ Resources resources(const SpecInput& input) {
     return result;
 }
 
+const std::string& user_name(const SpecInput& input) {
+    return !input.request.user.empty() ? input.request.user : input.image.user;
+}
+
+// By what is said; another name may stand for root's number in the image, and then it makes no difference.
+bool is_root(std::string_view user) {
+    const std::string_view name = user.substr(0, user.find(':'));
+    return name.empty() || name == "root" || name == "0";
+}
+
 runtime::CapabilitiesSpec capabilities(const SpecInput& input) {
     std::vector<std::string> add = input.request.cap_add;
     if (input.request.privileged) add.emplace_back("ALL");
     const std::vector<std::string> granted =
         granted_capabilities(add, input.request.cap_drop, input.all_capabilities);
-    return {
-        .bounding = granted, .effective = granted, .permitted = granted, .inheritable = {}, .ambient = {}};
+    // A user who is not root keeps none over an exec(2) but the ambient ones: those asked for are meant for
+    // him.
+    std::vector<std::string> ambient;
+    if (!is_root(user_name(input)) && !input.request.privileged)
+        for (const std::string& name : granted)
+            if (std::ranges::find(input.request.cap_add, name) != input.request.cap_add.end())
+                ambient.push_back(name);
+    return {.bounding = granted,
+            .effective = granted,
+            .permitted = granted,
+            .inheritable = ambient,
+            .ambient = ambient};
 }
 
 std::vector<runtime::RlimitSpec> rlimits(const CreateRequest& request) {
@@ -145,7 +166,7 @@ std::vector<runtime::RlimitSpec> rlimits(const CreateRequest& request) {
 
 runtime::UserSpec user(const SpecInput& input) {
     runtime::UserSpec spec;
-    spec.name = !input.request.user.empty() ? input.request.user : input.image.user;
+    spec.name = user_name(input);
     spec.umask = input.request.umask.value_or(kUmask); // Whatever the caller's is.
     spec.additional_groups = input.request.groups;
     // Names are looked up for a user that is; by its number that is root, too.
@@ -224,10 +245,11 @@ Result<runtime::ContainerSpec> build_spec(const SpecInput& input) {
         return fail(Code::invalid,
                     "image '" + request.image + "' names no command; give one after the image");
     const std::string own_name = request.hostname.empty() ? input.id.substr(0, 12) : request.hostname;
-    if (!request.host_uts) spec.hostname = own_name;
+    const bool has_own_name = request.uts.kind == NamespaceMode::Kind::own;
+    if (has_own_name) spec.hostname = own_name;
     spec.domainname = request.domainname;
     spec.process.terminal = request.terminal;
-    spec.process.env = environment(input, request.host_uts ? input.host_name : own_name);
+    spec.process.env = environment(input, has_own_name ? own_name : input.shared_name);
     spec.process.cwd = !request.working_directory.empty() ? request.working_directory
                        : !input.image.working_dir.empty() ? input.image.working_dir
                                                           : "/";
@@ -253,6 +275,7 @@ Result<runtime::ContainerSpec> build_spec(const SpecInput& input) {
         spec.sysctl[key] = value;
     spec.annotations = request.annotations;
     spec.annotations["io.mydocker.image"] = request.image;
+    if (request.privileged) spec.annotations[std::string(kPrivilegedNote)] = "true";
     return spec;
 }
 

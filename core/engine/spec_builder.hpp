@@ -15,6 +15,9 @@ namespace mydocker::engine {
 
 // The parent of the cgroups, where the request names no other.
 inline constexpr std::string_view kCgroupParent = "mydocker";
+// Annotation of a privileged container's spec: what it comes to there could have been asked for piece by
+// piece.
+inline constexpr std::string_view kPrivilegedNote = "io.mydocker.privileged";
 
 struct SpecInput {
     const image::ImageConfig& image;
@@ -24,7 +27,8 @@ struct SpecInput {
     std::string network_path; // with NetworkMode::container: that container's network namespace
     std::string pid_path;     // likewise with NamespaceMode::container
     std::string ipc_path;
-    std::string host_name;                     // the host's own, with host_uts
+    std::string uts_path;
+    std::string shared_name;                   // of the host or container whose uts namespace it has
     bool swap_limit = false;                   // the host can limit swap
     std::vector<std::string> all_capabilities; // that the engine can give
     std::vector<runtime::SpecMount> mounts;    // those that were asked for

@@ -226,7 +226,7 @@ Status record_process(Context& context, process::ProcessId process) {
         fresh.check = record.health->check;
         record.health = std::move(fresh);
     }
-    return context.engine.save_over(context.container, copy_run);
+    return context.engine.save_over(context.container);
 }
 
 } // namespace

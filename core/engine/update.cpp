@@ -107,6 +107,7 @@ Status change_limits(Engine& engine, const ContainerRecord& record, const Resour
     if (!spec) return fail(spec);
     auto set = to_set(engine, record, spec->resources, asked);
     if (!set) return fail(set);
+    if (const auto doubt = doubtful_limit(asked)) engine.diagnostics().warning(*doubt);
     return record.is_live() ? update_running(engine, record, *spec, *set)
                             : update_at_rest(engine, record, *spec, *set);
 }

@@ -17,6 +17,8 @@ MountRequest same_mount(const ShownMount& shown, const VolumesFrom& from) {
     mount.target = shown.destination;
     mount.read_only = from.read_only.value_or(shown.read_only);
     if (!is_volume) mount.propagation = shown.propagation;
+    mount.options = shown.options;
+    if (!mount.read_only) std::erase(mount.options, "rro");
     return mount;
 }
 

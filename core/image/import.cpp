@@ -1,27 +1,18 @@
 // `import`: a root filesystem's tar becomes an image of one layer, as it is; it is read through once,
 // so that damage and hostile names are found now and not at the first run.
+#include "base/diag_text.hpp"
 #include "base/sys.hpp"
 #include "image/entry_path.hpp"
 #include "image/load.hpp"
 #include "image/manifest.hpp"
 #include "image/tar_reader.hpp"
 
-#include <ctime>
 #include <fcntl.h>
 #include <unistd.h>
 
 namespace mydocker::image {
 
 namespace {
-
-std::string rfc3339_now() {
-    const std::time_t now = static_cast<std::time_t>(sys::realtime_ns() / 1'000'000'000);
-    std::tm parts{};
-    ::gmtime_r(&now, &parts);
-    char text[32] = {};
-    const std::size_t size = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &parts);
-    return std::string(text, size);
-}
 
 struct RootfsLayer {
     Blob blob;
@@ -76,7 +67,7 @@ Result<Documents> write_documents(Ingest& ingest, const ImportRequest& request, 
     ImageConfig config = request.config;
     if (config.architecture.empty()) config.architecture = host_architecture();
     config.os = "linux";
-    config.created = rfc3339_now();
+    config.created = diag::timestamp(sys::realtime_ns());
     config.history.push_back({config.created, "", "imported", false});
     auto config_blob = ingest.add(to_json(config, {layer.diff_id}));
     if (!config_blob) return fail(config_blob);

@@ -128,6 +128,8 @@ Status make_own_mounts(Init& init) {
     for (std::size_t i = 0; i < init.plan.mounts.size(); ++i) {
         const PlannedMount& planned = init.plan.mounts[i];
         if (planned.maker != MountMaker::init) continue;
+        trace::Scope scope(init.recorder(), "make mount");
+        scope.describe([&] { return planned.mount.type + " for " + planned.mount.target; });
         auto mount = make(planned);
         if (!mount) return fail(mount);
         init.mounts[first + i] = std::move(*mount);
@@ -162,6 +164,8 @@ Status attach_mounts(Init& init) {
     for (std::size_t i = 0; i < init.plan.mounts.size(); ++i) {
         const PlannedMount& planned = init.plan.mounts[i];
         const int mount = init.mounts[first + i].get();
+        trace::Scope scope(init.recorder(), "attach mount");
+        scope.describe([&] { return planned.mount.target; });
         // A filesystem's root is a directory; what is bound may be a file.
         const int tmpfs = planned.maker == MountMaker::init ? own_tmpfs_below(init, i) : -1;
         if (tmpfs >= 0) {

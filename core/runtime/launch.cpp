@@ -136,8 +136,8 @@ struct Prepared {
 // Kinds of namespaces, as words.
 std::string namespace_words(std::uint64_t flags) {
     constexpr std::pair<std::uint64_t, const char*> kWords[] = {
-        {CLONE_NEWUSER, "user"}, {CLONE_NEWNS, "mount"}, {CLONE_NEWPID, "pid"},
-        {CLONE_NEWIPC, "ipc"},   {CLONE_NEWUTS, "uts"},  {CLONE_NEWNET, "network"}};
+        {CLONE_NEWUSER, "user"}, {CLONE_NEWNS, "mount"},    {CLONE_NEWPID, "pid"},      {CLONE_NEWIPC, "ipc"},
+        {CLONE_NEWUTS, "uts"},   {CLONE_NEWNET, "network"}, {CLONE_NEWCGROUP, "cgroup"}};
     std::string words;
     for (const auto& [flag, word] : kWords)
         if ((flags & flag) != 0) words += (words.empty() ? "" : ", ") + std::string(word);
@@ -227,7 +227,8 @@ Result<Launch> Launch::begin(const LaunchPlan& plan, const LaunchInput& input) {
     auto child = [&] {
         trace::Scope scope(input.trace, "clone3 mydocker-init");
         scope.describe([&] {
-            const std::string later = namespace_words(plan.clone_flags & protocol::kMadeByInit);
+            const std::uint64_t cgroup = plan.new_cgroup_namespace ? CLONE_NEWCGROUP : 0;
+            const std::string later = namespace_words((plan.clone_flags & protocol::kMadeByInit) | cgroup);
             return "namespaces " + namespace_words(request.clone_flags) +
                    (later.empty() ? "" : "; init makes " + later);
         });

@@ -53,6 +53,8 @@ const std::vector<BadWords> kWords{
     {"UnknownSubVerb", {"plugin", "lss"}, 125, "unknown verb 'plugin lss'; there are: ls, info"},
     {"FlagWithoutValue", {"run", "--name"}, 125, "flag --name needs a value"},
     {"NoImage", {"run", "--rm"}, 125, "run: needs an image name"},
+    {"HealthWithoutACheck", run_with({"--health-interval", "10s"}), 125,
+     "health: there is no check that these flags could be for; give --health-cmd"},
     {"MemoryZero", run_with({"-m", "0"}), 125, "memory: 0 is below the minimum 512k"},
     {"MemoryNegative", run_with({"-m", "-1"}), 125, "memory: '-1' is no size"},
     {"MemorySuffix", run_with({"-m", "5x"}), 125, "memory: '5x' is no size; write 512m or 2g"},
@@ -201,6 +203,27 @@ TEST_P(ContainerCommand, IsRefusedWithItsCause) {
     EXPECT_EQ(outcome.exit_code, row.code) << outcome.err;
     EXPECT_TRUE(matches(outcome.err, row.pattern)) << outcome.err;
     EXPECT_EQ(outcome.out, "");
+
+    // The same by the other two ways to a command; what is kept says it, too.
+    words = {"create", "--name", "g", image};
+    words.insert(words.end(), row.command.begin(), row.command.end());
+    ASSERT_EQ(mydocker(words).exit_code, 0);
+    const Outcome started = mydocker({"start", "-a", "g"});
+    EXPECT_EQ(started.exit_code, row.code) << started.err;
+    EXPECT_TRUE(matches(started.err, row.pattern)) << started.err;
+    const std::string code = std::to_string(row.code) + "\n";
+    EXPECT_EQ(mydocker({"wait", "g"}).out, code);
+    EXPECT_EQ(mydocker({"inspect", "-f", "{{.State.ExitCode}}", "g"}).out, code);
+    EXPECT_TRUE(matches(mydocker({"inspect", "-f", "{{.State.Error}}", "g"}).out, row.pattern));
+    EXPECT_EQ(mydocker({"rm", "g"}).exit_code, 0);
+
+    ASSERT_EQ(mydocker({"run", "-d", "--name", "g", image, "/bin/busybox", "sleep", "1000"}).exit_code, 0);
+    words = {"exec", "g"};
+    words.insert(words.end(), row.command.begin(), row.command.end());
+    const Outcome executed = mydocker(words);
+    EXPECT_EQ(executed.exit_code, row.code) << executed.err;
+    EXPECT_TRUE(matches(executed.err, row.pattern)) << executed.err;
+    EXPECT_EQ(mydocker({"rm", "-f", "g"}).exit_code, 0);
     EXPECT_EQ(mydocker({"rmi", image}).exit_code, 0);
 }
 
@@ -214,6 +237,14 @@ const std::vector<BadCommand> kCommands{
     {"WindowsLineEnds", "printf '#!/bin/bash\\r\\n' >x; chmod 755 x", {"/x"}, 126, "Windows line ends"},
     {"NoInterpreterLine", "echo 'echo hi' >x; chmod 755 x", {"/x"}, 126, "not a program"},
     {"TruncatedElf", "head -c 100 bin/busybox >x; chmod 755 x", {"/x"}, 126, "/x"},
+    {"GarbageElf", "{ printf '\\177ELF'; tail -c 5000 bin/busybox; } >x; chmod 755 x", {"/x"}, 126, "/x"},
+    {"ElfWhoseTableIsFarBehindItsEnd",
+     "{ head -c 32 bin/busybox; printf '\\377\\377\\377\\377\\377\\377\\377\\177'; tail -c +41 bin/busybox; "
+     "} >x; "
+     "chmod 755 x",
+     {"/x"},
+     126,
+     "/x"},
     {"OtherMachine",
      "{ printf '\\177ELF\\002\\001\\001\\000\\000\\000\\000\\000\\000\\000\\000\\000\\002\\000\\267\\000'; "
      "tail -c +21 bin/busybox; } >x; chmod 755 x",
@@ -250,13 +281,42 @@ TEST_F(Surroundings, WorkingDirectoryIsNoWayOut) {
     }
 }
 
+// Each is short enough for execve(2), all of them are not: 2 MiB is what a stack of 8 MiB allows.
 TEST_F(Surroundings, TooManyArguments) {
-    std::vector<std::string> words{"run", "--rm", "busybox", "true"};
+    const TempDir files;
+    std::string variables;
+    for (int i = 0; i < 9; ++i)
+        variables += "V" + std::to_string(i) + "=" + std::string(110'000, 'x') + "\n";
+    write_text(files / "variables", variables);
+    std::vector<std::string> words{"run", "--rm", "--env-file", files / "variables", "busybox", "true"};
     words.resize(words.size() + 15, std::string(120'000, 'x'));
 
     const Outcome outcome = mydocker(words);
 
-    EXPECT_TRUE(outcome.exit_code == 126 || outcome.exit_code == 0) << outcome.err;
+    EXPECT_EQ(outcome.exit_code, 126);
+    EXPECT_TRUE(matches(outcome.err, "^mydocker: run: .*[Aa]rgument list too long.*\n$"))
+        << outcome.err.substr(0, 1000);
+}
+
+TEST_F(Surroundings, ACommandWithoutAName) {
+    const Outcome outcome = mydocker({"run", "--rm", "busybox", ""});
+
+    EXPECT_EQ(outcome.exit_code, 127);
+    EXPECT_NE(outcome.err.find("name is empty"), std::string::npos) << outcome.err;
+}
+
+// D45: 512 KiB is the least, and too little for most.
+TEST_F(Surroundings, ALimitOfMemoryThatIsAllowedButHardlyMeant) {
+    remove_at_end("little");
+    const Outcome least = mydocker({"create", "--name", "little", "-m", "524288", "busybox", "true"});
+    const Outcome less = mydocker({"create", "-m", "524287", "busybox", "true"});
+
+    EXPECT_EQ(least.exit_code, 0);
+    EXPECT_TRUE(matches(least.err, "memory: a limit of 512 KiB, below 6 MiB, is too little")) << least.err;
+    EXPECT_EQ(less.exit_code, 125);
+    EXPECT_TRUE(matches(less.err, "memory: 524287 is below the minimum 512k")) << less.err;
+    EXPECT_TRUE(matches(mydocker({"update", "-m", "1m", "little"}).err, "below 6 MiB"));
+    EXPECT_EQ(mydocker({"update", "-m", "6m", "little"}).err, "");
 }
 
 TEST_F(Surroundings, ClosedStandardDescriptors) {

@@ -301,6 +301,7 @@ TEST_F(Commit, KilledAtAnyMomentLeavesNoImageAndNothingFrozen) {
           "dd if=/dev/urandom of=/big bs=1M count=80 2>/dev/null; (while :; do date +%s%N > /tick; "
           "done) & sleep 0.1");
     const auto tick = [&] { return run({"cat", root_of("target") + "/tick"}).out; };
+    const std::string whole = mydocker({"exec", "target", "md5sum", "/big"}).out;
     TraceRequest request{.words = command({"commit", "target", "never"}), .limit = std::chrono::minutes(1)};
     const Trace counted = trace(request);
     ASSERT_EQ(counted.outcome.exit_code, 0) << counted.outcome.err;
@@ -320,6 +321,7 @@ TEST_F(Commit, KilledAtAnyMomentLeavesNoImageAndNothingFrozen) {
         EXPECT_TRUE(eventually([&] { return tick() != before; }, 3000)) << "frozen: " << struck.struck;
         // Struck at its last words, or the watcher in its place, it was done.
         if (mydocker({"images"}).out.contains("never")) {
+            EXPECT_EQ(mydocker({"run", "--rm", "never", "md5sum", "/big"}).out, whole) << struck.struck;
             EXPECT_EQ(mydocker({"rmi", "never"}).exit_code, 0) << struck.struck;
         }
     }

@@ -78,6 +78,27 @@ TEST_F(ExitCodes, SayWhichSignalEndedACommandOfExec) {
     EXPECT_EQ(wrong.str(), "");
 }
 
+// A shell that is not the first process dies of what it sends itself, but for the one it does not heed.
+TEST_F(ExitCodes, SayWhichSignalEndedACommandOfRunAndOfStart) {
+    const TempDir shared;
+    remove_at_end("ends");
+    ASSERT_EQ(mydocker({"create", "--init", "--name", "ends", "-v", shared.path() + ":/p", "busybox", "sh",
+                        "/p/script"})
+                  .exit_code,
+              0);
+    std::ostringstream wrong;
+    for (const int signal : deadly_signals()) {
+        const std::string script = signal == SIGQUIT ? "exec timeout -s QUIT 0.1 sleep 1000"
+                                                     : "kill -" + std::to_string(signal) + " $$; sleep 1000";
+        write_text(shared / "script", script + "\n");
+        const int run_code = mydocker({"run", "--rm", "--init", "busybox", "sh", "-c", script}).exit_code;
+        const int start_code = mydocker({"start", "-a", "ends"}).exit_code;
+        if (run_code != 128 + signal || start_code != 128 + signal)
+            wrong << signal << ": run " << run_code << ", start " << start_code << "\n";
+    }
+    EXPECT_EQ(wrong.str(), "");
+}
+
 // The two that glibc keeps for its threads (nptl(7)), which it lets nobody wait for or pass on.
 constexpr int kOfThreads[] = {32, 33};
 

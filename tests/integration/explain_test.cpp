@@ -22,11 +22,18 @@ TEST_F(Explain, ShowsEachStepNamespaceMountAndLimit) {
           "mydocker +storage: [0-9a-f]{64}", "mydocker +cgroup: .* with memory 67108864", "pids 2048",
           "cgroup v[12]: '/sys/fs/cgroup/[^']*/memory\\.(max|limit_in_bytes)' = '67108864'",
           "cgroup v[12]: '/sys/fs/cgroup/[^']*/pids\\.max' = '2048'",
-          "monitor +clone3 mydocker-init: namespaces mount, pid; init makes ipc, uts, network",
+          "monitor +clone3 mydocker-init: namespaces mount, pid; init makes ipc, uts, network, cgroup",
           "monitor +make mount: [a-z]+ for /\n", "init +attach the mounts", "init +enter the root filesystem",
           "init +give up privilege", "mydocker +the command runs: process [0-9]+",
           "mydocker +release: cgroup", "mydocker +release: storage"})
         EXPECT_TRUE(matches(outcome.err, part)) << part << "\n" << outcome.err;
+    for (const char* target :
+         {"/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys", "/sys/fs/cgroup"}) {
+        EXPECT_TRUE(matches(outcome.err, std::string("init +make mount: [a-z0-9]+ for ") + target + "\n"))
+            << target << "\n"
+            << outcome.err;
+        EXPECT_TRUE(matches(outcome.err, std::string("init +attach mount: ") + target + "\n"));
+    }
     // Of all that is shown nothing was before the beginning.
     EXPECT_FALSE(matches(outcome.err, "(^|\n) *-[0-9]")) << outcome.err;
 }

@@ -4,6 +4,7 @@
 #include "support/terminal.hpp"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <filesystem>
 #include <sys/stat.h>
@@ -64,20 +65,26 @@ TEST_F(Flags, AnEnvironmentFileMayBeAPipeOfTheShells) {
     EXPECT_EQ(test::run({"bash", "-c", "echo x=2 | " + run + "/dev/stdin " + rest}).out, "2\n");
 }
 
-TEST_F(Flags, ANamedPipeIsNoEnvironmentFile) {
+TEST_F(Flags, ANamedPipeIsNoFileOfValues) {
     const std::string path = directory_ / "fifo";
     ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+    const std::vector<std::array<std::string, 3>> flags{
+        {"--env-file", path, "env-file: "},
+        {"--label-file", path, "label-file: "},
+        {"--security-opt", "seccomp=" + path, "security-opt: 'seccomp=" + path + "': "}};
 
-    const Outcome outcome =
-        test::run(Command{.words = command({"run", "--rm", "--env-file", path, "busybox", "true"}),
-                          .input = {},
-                          .environment = {},
-                          .directory = {},
-                          .limit = std::chrono::seconds(20)});
+    for (const auto& [flag, value, context] : flags) {
+        const Outcome outcome =
+            test::run(Command{.words = command({"run", "--rm", flag, value, "busybox", "true"}),
+                              .input = {},
+                              .environment = {},
+                              .directory = {},
+                              .limit = std::chrono::seconds(20)});
 
-    EXPECT_EQ(outcome.exit_code, 125);
-    EXPECT_EQ(outcome.err, "mydocker: run: env-file: '" + path +
-                               "' is a pipe, which may have no writer; give it as /dev/stdin\n");
+        EXPECT_EQ(outcome.exit_code, 125);
+        EXPECT_EQ(outcome.err, "mydocker: run: " + context + "'" + path +
+                                   "' is a pipe, which may have no writer; give it as /dev/stdin\n");
+    }
 }
 
 // --- the default image --------------------------------------------------------------------------------

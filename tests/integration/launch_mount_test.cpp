@@ -73,6 +73,15 @@ TEST_F(HostileImage, HasItsOwnPivotRootLeftAlone) {
     EXPECT_EQ(out_of("cat /.pivot_root"), "mine");
 }
 
+TEST_F(HostileImage, HasItsOwnPivotRootLeftAloneWhateverItIs) {
+    root_->write(".pivot_root/file", "mine");
+    EXPECT_EQ(out_of("cat /.pivot_root/file"), "mine");
+
+    (void)files::remove_tree(*root_ / ".pivot_root");
+    ASSERT_EQ(::symlink("/etc", (*root_ / ".pivot_root").c_str()), 0);
+    EXPECT_EQ(out_of("readlink /.pivot_root"), "/etc\n");
+}
+
 TEST_F(HostileImage, MayHaveNothingInIt) {
     for (const char* name : {"proc", "sys", "dev", "etc", "tmp"})
         (void)files::remove_tree(*root_ / name);

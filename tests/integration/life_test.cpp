@@ -1,8 +1,10 @@
 // create, start, ps, stop, kill, wait, rm, logs, inspect: a container's life from outside.
 #include "support/engine_fixture.hpp"
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
+#include <future>
 
 namespace mydocker::test {
 namespace {
@@ -80,6 +82,27 @@ TEST_F(Life, StopEndsWhatIgnoresItsSignal) {
 
     EXPECT_EQ(state_of("deaf"), "exited");
     EXPECT_EQ(member(mydocker({"inspect", "deaf"}).out, "ExitCode"), "137");
+}
+
+// D54: the record said "stopped" at once, and rm took away what still ran.
+TEST_F(Life, WhatIsBeingStoppedRunsUntilItHasEnded) {
+    const std::string script = "trap '' TERM; while :; do sleep 0.1; done";
+    ASSERT_NE(start_detached("slow", {}, {"sh", "-c", script}), "");
+
+    const auto begin = std::chrono::steady_clock::now();
+    auto stop = std::async(std::launch::async, [&] { return mydocker({"stop", "-t", "2", "slow"}); });
+    int looks = 0;
+    while (stop.wait_for(std::chrono::milliseconds(100)) == std::future_status::timeout &&
+           std::chrono::steady_clock::now() - begin < std::chrono::milliseconds(1500)) {
+        EXPECT_NE(mydocker({"ps", "--format", "{{.Status}}"}).out.find("Up "), std::string::npos);
+        EXPECT_NE(mydocker({"rm", "slow"}).exit_code, 0);
+        ++looks;
+    }
+
+    EXPECT_GT(looks, 0);
+    EXPECT_EQ(stop.get().exit_code, 0);
+    EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::seconds(2));
+    EXPECT_EQ(state_of("slow"), "exited");
 }
 
 TEST_F(Life, StopSendsTheSignalAndKeepsTheExitCode) {

@@ -43,6 +43,20 @@ TEST_F(LogProgram, EveryLineOfManyIsThereOnceAndInOrder) {
     EXPECT_EQ(same.exit_code, 0) << same.out << same.err;
 }
 
+TEST_F(LogProgram, BothStreamsAtFullSpeedComeBackWholeAndApart) {
+    const std::string lines = std::to_string(repeats(200'000));
+    const std::string bytes = std::to_string(repeats(4 << 20));
+    const std::string id = ended("seq 1 " + lines + " & yes | head -c " + bytes + " >&2; wait", kUnlimited);
+
+    for (const char* how : {"logs", "logs -f"}) {
+        const Outcome same = test::run({"bash", "-c",
+                                        line({}) + how + " " + id + " 2> >(cmp - <(yes | head -c " + bytes +
+                                            ") && echo errors) > >(cmp - <(seq 1 " + lines +
+                                            ") && echo output); wait; sleep 0.2"});
+        EXPECT_TRUE(same.out == "errors\noutput\n" || same.out == "output\nerrors\n") << same.out << same.err;
+    }
+}
+
 TEST_F(LogProgram, ALineOf64MiBArrivesWhole) {
     const std::string bytes = std::to_string(repeats(64 << 20));
     const std::string id =
@@ -165,6 +179,11 @@ TEST_F(LogProgram, RangesAgreeWithAFilterOfOurOwn) {
                                               .out;
                 if (shown != expected)
                     wrong << stamps[from] << " to " << stamps[to] << " tail " << tail << ": " << shown;
+                // It has ended, so there is nothing to follow.
+                const std::string followed = mydocker({"logs", "-f", "--since", stamps[from], "--until",
+                                                       stamps[to], "-n", std::to_string(tail), id})
+                                                 .out;
+                if (followed != expected) wrong << "-f " << stamps[from] << " to " << stamps[to] << followed;
             }
     EXPECT_EQ(wrong.str(), "");
 }

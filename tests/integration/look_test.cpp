@@ -150,15 +150,12 @@ TEST_F(Look, PsRefusesWhatItDoesNotKnow) {
         {{"ps", "--format", "{{.Nope}}"}, // There is nothing to list.
          "mydocker: ps: --format: character 3: unknown field 'Nope'; there are: Command, CreatedAt, ID, "
          "Image, Labels, LocalVolumes, Mounts, Names, Networks, PID, Ports, RunningFor, Size, State, "
-         "Status\n",
-         1},
+         "Status\n"},
         {{"volume", "ls", "--format", "table {{upper .Nope}}"},
          "mydocker: volume ls: --format: character 9: unknown field 'Nope'; there are: Driver, Labels, "
-         "Mountpoint, Name, Scope\n",
-         1},
+         "Mountpoint, Name, Scope\n"},
         {{"events", "--until", "0s", "--format", "{{.Actor.Nope}}"},
-         "mydocker: events: --format: character 3: unknown field 'Nope'; there are: ID, Attributes\n",
-         1},
+         "mydocker: events: --format: character 3: unknown field 'Nope'; there are: ID, Attributes\n"},
         {{"images", "-f", "dangling=maybe"},
          "mydocker: images: filter: dangling: 'maybe' is neither true nor false\n"},
         {{"inspect", "--type", "network", "x"},
@@ -186,7 +183,7 @@ TEST_F(Look, PsFormatsAsJsonTableAndTemplate) {
     EXPECT_EQ(mydocker({"ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Mounts}} {{.Label \"app\"}}"}).out,
               id + " /tmp x\n");
     const Outcome wrong = mydocker({"ps", "-a", "--format", "{{.Name}}"});
-    EXPECT_EQ(wrong.exit_code, 1);
+    EXPECT_EQ(wrong.exit_code, 125);
     EXPECT_NE(wrong.err.find("unknown field 'Name'; there are: Command, CreatedAt, ID"), std::string::npos)
         << wrong.err;
 }
@@ -288,6 +285,53 @@ TEST_F(Look, ImagesFiltersAndFormats) {
     EXPECT_EQ(mydocker({"images", "-q", "-f", "label=none"}).out, "");
     EXPECT_EQ(mydocker({"images", "-q", "-f", "since=busybox"}).out, "");
     EXPECT_NE(mydocker({"images", "--digests"}).out.find("sha256:"), std::string::npos);
+}
+
+// Of scripts written for docker; most of it is empty here, and none of it an error.
+TEST_F(Look, TemplatesOfDockersUsersWork) {
+    const std::string id = start_detached("plain", {}, {"sleep", "1000"});
+    ASSERT_NE(id, "");
+    const std::vector<std::pair<std::string, std::string>> cases{
+        {"{{if .State.Health}}{{.State.Health.Status}}{{else}}none{{end}}", "none"},
+        {"{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", ""},
+        {"{{range $name, $net := .NetworkSettings.Networks}}{{$name}}{{end}}", "none"},
+        {"{{.LogPath}}", root() + "/containers/" + id + "/logs/container.log"},
+        {"{{.HostConfig.Privileged}} {{.HostConfig.NanoCpus}}", "false 0"},
+        {"{{json .HostConfig.CapAdd}} {{json .HostConfig.CapDrop}}", "null null"},
+        {"{{json .HostConfig.Devices}} {{json .HostConfig.PortBindings}}", "[] {}"},
+        {"{{.HostConfig.CgroupParent}}{{.HostConfig.UsernsMode}}{{.HostConfig.OomKillDisable}}", "false"},
+        {"{{json .Config.Healthcheck}}", "null"},
+        {"{{range .Mounts}}{{.Destination}}{{end}}", ""},
+    };
+    for (const auto& [format, expected] : cases) {
+        const Outcome outcome = mydocker({"inspect", "-f", format, "plain"});
+        EXPECT_EQ(outcome.out, expected + "\n") << format << ": " << outcome.err;
+    }
+    ASSERT_EQ(mydocker({"rm", "-f", "plain"}).exit_code, 0);
+    ASSERT_NE(start_detached("more",
+                             {"--cap-add", "NET_ADMIN", "--cap-drop", "CHOWN", "--device", "/dev/zero:/z:r",
+                              "--cgroup-parent", "other", "-v", "/tmp:/t:ro,nosuid,noexec"},
+                             {"sleep", "1000"}),
+              "");
+    const std::vector<std::pair<std::string, std::string>> more{
+        {"{{json .HostConfig.CapAdd}} {{json .HostConfig.CapDrop}}", "[\"CAP_NET_ADMIN\"] [\"CAP_CHOWN\"]"},
+        {"{{range .HostConfig.Devices}}{{.PathInContainer}} {{.CgroupPermissions}}{{end}}", "/z rm"},
+        {"{{.HostConfig.CgroupParent}} {{.HostConfig.Binds}}", "other [/tmp:/t:ro,nosuid,noexec]"},
+        {"{{range .Mounts}}{{.Mode}} {{.RW}}{{end}}", "ro,nosuid,noexec false"},
+    };
+    for (const auto& [format, expected] : more)
+        EXPECT_EQ(mydocker({"inspect", "-f", format, "more"}).out, expected + "\n") << format;
+    EXPECT_TRUE(matches(mydocker({"exec", "more", "grep", " /t ", "/proc/mounts"}).out, " ro,nosuid,noexec"));
+    EXPECT_EQ(mydocker({"rm", "-f", "more"}).exit_code, 0);
+}
+
+TEST_F(Look, DockersLongerNamesOfVerbsWork) {
+    EXPECT_EQ(mydocker({"container", "ls", "-a"}).out, mydocker({"ps", "-a"}).out);
+    EXPECT_EQ(mydocker({"image", "ls"}).out, mydocker({"images"}).out);
+    EXPECT_EQ(mydocker({"container", "run", "--rm", "busybox", "echo", "hi"}).out, "hi\n");
+    EXPECT_EQ(mydocker({"help", "run"}).out, mydocker({"run", "--help"}).out);
+    EXPECT_EQ(mydocker({"help", "volume", "ls"}).out, mydocker({"volume", "ls", "--help"}).out);
+    EXPECT_EQ(mydocker({"container", "fly"}).exit_code, 125);
 }
 
 TEST_F(Look, InfoAndVersionAreForScriptsToo) {

@@ -1,7 +1,13 @@
 // The prune verbs, `system df`, `system reset` and `doctor`.
 #include "support/engine_fixture.hpp"
 
+#include "mydocker/support/files.hpp"
+
+#include <chrono>
+#include <fcntl.h>
 #include <filesystem>
+#include <future>
+#include <sys/file.h>
 #include <sys/mount.h>
 
 namespace mydocker::test {
@@ -147,6 +153,14 @@ class Reset : public Pruning {
                      {stage() + "/bin/mydocker", "--root", own_ / "root", "--run-root", own_ / "run"});
         return run(Command{.words = std::move(words), .input = input, .environment = {}, .directory = {}});
     }
+    // The same for a shell.
+    [[nodiscard]] std::string own_line(const std::string& words) const {
+        return stage() + "/bin/mydocker --root " + (own_ / "root") + " --run-root " + (own_ / "run") + " " +
+               words;
+    }
+    [[nodiscard]] UniqueFd open_run_root() const {
+        return UniqueFd(::open((own_ / "run").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    }
     [[nodiscard]] std::size_t files_in(const std::string& name) const {
         std::size_t count = 0;
         for ([[maybe_unused]] const auto& entry : std::filesystem::directory_iterator(own_ / name))
@@ -173,6 +187,64 @@ TEST_F(Reset, LeavesNothingButTheMarkers) {
     EXPECT_EQ(files_in("run"), 1U);
     EXPECT_EQ(with_own({"run", "--rm", "busybox", "echo", "again"}).out, "again\n");
     EXPECT_EQ(with_own({"system", "reset", "-f"}).exit_code, 0);
+}
+
+// Whatever they meet, the roots before, in or after the reset: each says so or works, and none is left over.
+TEST_F(Reset, NothingIsMadeBesideIt) {
+    ASSERT_EQ(with_own({"create", "--name", "box", "busybox", "true"}).exit_code, 0);
+
+    const Outcome outcome = run({"bash", "-c",
+                                 "for i in $(seq 12); do " + own_line("run -d busybox sleep 1000") +
+                                     " >/dev/null 2>&1 & done; sleep 0.1; " + own_line("system reset -f") +
+                                     "; code=$?; wait; for id in $(" + own_line("ps -q") + "); do " +
+                                     own_line("exec") + " $id true || code=9; done; exit $code"});
+
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_EQ(with_own({"system", "reset", "-f"}).exit_code, 0);
+    EXPECT_EQ(files_in("root"), 1U);
+    EXPECT_EQ(files_in("run"), 1U);
+}
+
+TEST_F(Reset, WaitsForWhoeverIsAtWork) {
+    ASSERT_EQ(with_own({"create", "--name", "box", "busybox", "true"}).exit_code, 0);
+    const UniqueFd run_root = open_run_root();
+    ASSERT_EQ(::flock(run_root.get(), LOCK_SH), 0);
+
+    auto reset = std::async(std::launch::async, [&] { return with_own({"system", "reset", "-f"}); });
+
+    // Only the lock is in its way now.
+    EXPECT_TRUE(eventually([&] { return files_in("root/containers") == 0; }));
+    EXPECT_EQ(reset.wait_for(std::chrono::milliseconds(200)), std::future_status::timeout);
+    EXPECT_GT(files_in("root"), 1U);
+    ASSERT_EQ(::flock(run_root.get(), LOCK_UN), 0);
+    EXPECT_EQ(reset.get().exit_code, 0);
+    EXPECT_EQ(files_in("root"), 1U);
+}
+
+TEST_F(Reset, WhoeverComesMeanwhileWaitsForIt) {
+    ASSERT_EQ(with_own({"volume", "create", "data"}).exit_code, 0);
+    const UniqueFd run_root = open_run_root();
+    ASSERT_EQ(::flock(run_root.get(), LOCK_EX), 0);
+
+    auto create = std::async(std::launch::async,
+                             [&] { return with_own({"create", "--name", "box", "busybox", "true"}); });
+
+    EXPECT_EQ(create.wait_for(std::chrono::milliseconds(300)), std::future_status::timeout);
+    ASSERT_EQ(::flock(run_root.get(), LOCK_UN), 0);
+    EXPECT_EQ(create.get().exit_code, 0);
+}
+
+TEST_F(Reset, AWatcherIsNotInItsWay) {
+    ASSERT_EQ(with_own({"create", "--name", "box", "busybox", "true"}).exit_code, 0);
+    const std::string seen = own_ / "events";
+
+    const Outcome outcome =
+        run({"bash", "-c",
+             own_line("events --since 1h") + " >" + seen + " & watcher=$!; until grep -q create " + seen +
+                 "; do sleep 0.02; done; " + own_line("system reset -f") +
+                 "; code=$?; kill $watcher; exit $code"});
+
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
 }
 
 // The kernel's list of mounts writes some paths in another way than users.

@@ -2,6 +2,7 @@
 #include "support/engine_fixture.hpp"
 #include "support/terminal.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <sstream>
@@ -245,7 +246,7 @@ TEST_F(Run, LeavesTheContainerRunningWhenTheCommandLineIsKilled) {
     remove_at_end("orphan");
     {
         Terminal terminal(
-            command({"run", "-ti", "--name", "orphan", "busybox", "sh", "-c", "echo ready; sleep 1000"}));
+            command({"run", "-ti", "--name", "orphan", "busybox", "sh", "-c", "echo ready; exec sh"}));
         ASSERT_TRUE(terminal.expect("ready")) << terminal.output();
         ::kill(terminal.pid(), SIGKILL);
         EXPECT_EQ(terminal.wait(), 137);
@@ -255,6 +256,11 @@ TEST_F(Run, LeavesTheContainerRunningWhenTheCommandLineIsKilled) {
 
     EXPECT_NE(listed.out.find("orphan"), std::string::npos) << listed.out;
     EXPECT_NE(listed.out.find("Up "), std::string::npos) << listed.out;
+    Terminal again(command({"attach", "orphan"}));
+    again.type("echo st''ill\n");
+    EXPECT_TRUE(again.expect("still\r\n")) << again.output();
+    again.type("exit 5\n");
+    EXPECT_EQ(again.wait(), 5) << again.output();
 }
 
 // A monitor that hangs, in an installation of its own.
@@ -360,9 +366,17 @@ TEST_F(Run, OnlyOneOfManyGetsAName) {
     const std::string taker = line({"run", "-d", "--name", "one", "busybox", "sleep", "1000"});
 
     const Outcome outcome = test::run(
-        {"bash", "-c", "for i in $(seq 100); do " + taker + ">/dev/null 2>&1 && echo won & done; wait"});
+        {"bash", "-c", "for i in $(seq 100); do { " + taker + ">/dev/null; echo $?; } & done; wait"});
 
-    EXPECT_EQ(outcome.out, "won\n");
+    EXPECT_EQ(std::ranges::count(outcome.out, '0'), 1);
+    EXPECT_TRUE(matches(outcome.out, "^(125\n)*0\n(125\n)*$")) << outcome.out;
+    const std::string id = member(mydocker({"inspect", "one"}).out, "Id");
+    const std::string refusal = "name 'one' is used by container " + id;
+    std::istringstream refusals(outcome.err);
+    int refused = 0;
+    for (std::string each; std::getline(refusals, each); ++refused)
+        EXPECT_TRUE(each.ends_with(refusal)) << each;
+    EXPECT_EQ(refused, 99);
     EXPECT_EQ(mydocker({"ps", "-q"}).out.size(), 13U);
 }
 

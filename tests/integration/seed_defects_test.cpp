@@ -209,7 +209,8 @@ TEST_F(SeedDefect, D24TheMountsAreTheseAndNoOthers) {
 TEST_F(SeedDefect, D26D30NothingOfPathIsRun) {
     const TempDir files;
     fs::create_directory(files / "path");
-    for (const char* name : {"mount", "umount", "tar", "gzip", "sh", "cp", "rm", "kill", "nsenter", "ip"}) {
+    for (const char* name :
+         {"mount", "umount", "tar", "gzip", "sh", "cp", "rm", "kill", "nsenter", "ip", "ps"}) {
         write_text(files / "path/" + name, "#!/bin/sh\necho \"$0\" >> " + files.path() + "/ran\n");
         fs::permissions(files / "path/" + name, fs::perms(0755));
     }
@@ -223,6 +224,7 @@ TEST_F(SeedDefect, D26D30NothingOfPathIsRun) {
         {"import", files / "root.tar", "path"},
         {"run", "-d", "--name", "path", "-v", files.path() + ":/v", "path", "/bin/busybox", "sleep", "1000"},
         {"exec", "path", "/bin/busybox", "true"},
+        {"top", "path"},
         {"cp", "path:/version", files / "copy"},
         {"commit", "path", "path-copy"},
         {"rm", "-f", "path"}};

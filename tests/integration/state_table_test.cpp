@@ -308,7 +308,10 @@ TEST_F(NoStore, IsEmptyAndMadeWhenNeeded) {
         return test::run(words);
     };
 
-    EXPECT_EQ(mydocker_there({"ps", "-a"}).exit_code, 0);
+    const Outcome first = mydocker_there({"ps", "-a"});
+    EXPECT_EQ(first.exit_code, 0);
+    EXPECT_TRUE(matches(first.out, "^ID +NAME +PID .*\n$")) << first.out;
+    EXPECT_EQ(first.err, "");
     EXPECT_EQ(mydocker_there({"create", "--name", "first", "busybox", "true"}).exit_code, 0);
     fs::remove_all(directory / "root/state");
     const Outcome ps = mydocker_there({"ps", "-a"});

@@ -5,9 +5,11 @@
 #include "support/terminal.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <iterator>
 #include <sstream>
+#include <thread>
 
 namespace mydocker::test {
 namespace {
@@ -55,12 +57,15 @@ TEST_F(TerminalProgram, AStormOfSizesEndsWithTheLastOne) {
     }
 }
 
-TEST_F(TerminalProgram, KeysReachTheCommandInTheForeground) {
+class InTheForeground : public TerminalProgram,
+                        public ::testing::WithParamInterface<std::vector<std::string>> {};
+
+TEST_P(InTheForeground, KeysReachTheCommand) {
     struct Key {
         std::string typed;
         std::string code;
     };
-    Terminal terminal(command({"run", "--rm", "-ti", "busybox", "sh"}));
+    Terminal terminal(command(GetParam()));
     ASSERT_TRUE(terminal.expect("# ")) << terminal.output();
     for (const Key& key : {Key{"\x1a", "148"}, Key{"\x03", "130"}, Key{"\x1c", "131"}}) {
         terminal.type("sh -c \"echo sta''rted; exec sleep 1000\"\n");
@@ -82,6 +87,63 @@ TEST_F(TerminalProgram, KeysReachTheCommandInTheForeground) {
     terminal.type("exit 0\n");
     if (terminal.expect("You have stopped jobs.", 500)) terminal.type("exit 0\n");
     EXPECT_EQ(terminal.wait(), 0) << terminal.output();
+}
+
+INSTANTIATE_TEST_SUITE_P(Terminal, InTheForeground,
+                         ::testing::Values(std::vector<std::string>{"run", "--rm", "-ti", "busybox", "sh"},
+                                           std::vector<std::string>{"exec", "-ti", "box", "sh"}),
+                         [](const auto& each) { return each.param.front(); });
+
+// With pauses as a person makes them; the longest the engine waits for the second key is 300 ms.
+TEST_F(TerminalProgram, TheKeysToPartAreFoundWhateverTheyPartFrom) {
+    ASSERT_NE(start_detached("shell", {"-ti"}, {"sh"}), "");
+    const std::vector<std::vector<std::string>> lines{{"exec", "-ti", "box", "sh"}, {"attach", "shell"}};
+    for (const std::vector<std::string>& words : lines)
+        for (const auto pause : {std::chrono::milliseconds(0), std::chrono::milliseconds(50)}) {
+            Terminal terminal(command(words));
+            terminal.type("\n");
+            ASSERT_TRUE(terminal.expect("# ")) << terminal.output();
+            terminal.type("\x10");
+            std::this_thread::sleep_for(pause);
+            terminal.type("\x11");
+            EXPECT_EQ(terminal.wait(), 0) << words.front() << ": " << terminal.output();
+            EXPECT_TRUE(terminal.is_cooked());
+        }
+    EXPECT_EQ(mydocker({"inspect", "-f", "{{.State.Running}}", "shell"}).out, "true\n");
+}
+
+TEST_F(TerminalProgram, KeysToPartThatAreFarApartAreTheCommands) {
+    Terminal terminal(command({"exec", "-ti", "box", "sh", "-c",
+                               "stty raw -echo; echo rea''dy; dd bs=1 count=2 2>/dev/null | od -An -tx1"}));
+    ASSERT_TRUE(terminal.expect("ready")) << terminal.output();
+    terminal.type("\x10");
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));
+    terminal.type("\x11");
+
+    EXPECT_TRUE(terminal.expect("10 11")) << terminal.output();
+    EXPECT_EQ(terminal.wait(), 0);
+}
+
+// A window that is closed hangs its session up (SIGHUP, and no more input): the container goes on, and the
+// command line does not stay behind and spin.
+TEST_F(TerminalProgram, AWindowThatIsClosedEndsTheCommandLineAlone) {
+    ASSERT_NE(start_detached("shell", {"-ti"}, {"sh", "-c", "trap '' HUP; while :; do read x; done"}), "");
+    remove_at_end("closed");
+    const std::vector<std::vector<std::string>> lines{
+        {"run", "-ti", "--name", "closed", "busybox", "sh", "-c",
+         "trap '' HUP; echo rea''dy; while :; do sleep 1; done"},
+        {"exec", "-ti", "box", "sh", "-c", "echo rea''dy; exec sleep 1000"},
+        {"attach", "shell"}};
+    for (const std::vector<std::string>& words : lines) {
+        Terminal terminal(command(words));
+        if (words.front() != "attach") {
+            ASSERT_TRUE(terminal.expect("ready")) << terminal.output();
+        }
+        ASSERT_TRUE(eventually([&] { return !terminal.is_cooked(); }));
+        terminal.hang_up();
+        EXPECT_NE(terminal.wait(), -1) << words.front();
+    }
+    EXPECT_EQ(mydocker({"inspect", "-f", "{{.State.Running}}", "closed", "shell"}).out, "true\ntrue\n");
 }
 
 TEST_F(TerminalProgram, TheKeysToPartAreFoundInEveryPieceOfInput) {

@@ -42,7 +42,12 @@ Terminal::~Terminal() {
         (void)::kill(pid_, SIGKILL);
         (void)::waitpid(pid_, nullptr, 0);
     }
-    ::close(master_);
+    hang_up();
+}
+
+void Terminal::hang_up() {
+    if (master_ >= 0) ::close(master_);
+    master_ = -1;
 }
 
 void Terminal::type(const std::string& text) const {

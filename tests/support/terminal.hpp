@@ -19,6 +19,8 @@ class Terminal {
 
     void type(const std::string& text) const;
     void resize(unsigned short rows, unsigned short columns) const;
+    // Closes the window; nothing more can be typed or read.
+    void hang_up();
     // Reads until `text` has appeared since the last call; false after the limit. What was read is in
     // output().
     [[nodiscard]] bool expect(const std::string& text, int limit_ms = 10000);

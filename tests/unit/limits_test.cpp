@@ -35,6 +35,20 @@ TEST(Limits, MemoryAboveItsSwapIsRefused) {
         settle_limits(with_memory(64 * kMiB, 128 * kMiB), with_memory(256 * kMiB), SwapLimit::possible));
 }
 
+TEST(Limits, ALittleMemoryIsDoubtful) {
+    const auto says = [](std::int64_t memory) {
+        Resources asked;
+        asked.memory = memory;
+        return doubtful_limit(asked).value_or("");
+    };
+
+    EXPECT_EQ(says(std::int64_t{6} << 20U), "");
+    EXPECT_EQ(says(kUnlimited), "");
+    EXPECT_EQ(doubtful_limit({}), std::nullopt);
+    EXPECT_EQ(says((std::int64_t{6} << 20U) - 4096),
+              "memory: a limit of 6140 KiB, below 6 MiB, is too little for most programs to start in");
+}
+
 TEST(Limits, UndoingGoesBackToTheOldValueOrNone) {
     Resources set = with_memory(96 * kMiB);
     set.pids = 5;

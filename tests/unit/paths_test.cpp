@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <set>
 #include <sys/stat.h>
+#include <unordered_set>
 
 namespace mydocker::paths {
 namespace {
@@ -105,6 +106,16 @@ TEST(PathsIds, AreDrawnAnew) {
     EXPECT_TRUE(is_id(first->str()));
     EXPECT_NE(first->str(), second->str());
     EXPECT_EQ(short_id(*first), first->str().substr(0, 12));
+}
+
+// D48: ten digits from the clock came twice within a day.
+TEST(PathsIds, NeverComeTwice) {
+    constexpr std::size_t kMany = 100'000;
+    std::unordered_set<std::string> all;
+    for (std::size_t i = 0; i < kMany; ++i)
+        if (const auto id = make_id()) all.insert(id->str());
+
+    EXPECT_EQ(all.size(), kMany);
 }
 
 TEST(PathsIds, AreCheckedStrictly) {

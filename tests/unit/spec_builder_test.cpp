@@ -23,7 +23,8 @@ runtime::ContainerSpec built(const CreateRequest& request, std::vector<runtime::
                           .network_path = {},
                           .pid_path = {},
                           .ipc_path = {},
-                          .host_name = {},
+                          .uts_path = {},
+                          .shared_name = {},
                           .swap_limit = false,
                           .all_capabilities = {"CAP_CHOWN", "CAP_SYS_ADMIN"},
                           .mounts = std::move(mounts),
@@ -91,6 +92,22 @@ TEST(SpecBuilder, LeavesOutDefaultsWhereTheUserHasAMount) {
 
     for (const char* target : {"/tmp", "/etc/hosts", "/run"})
         EXPECT_EQ(std::ranges::count(mounts, target, &runtime::SpecMount::destination), 1) << target;
+}
+
+TEST(EtcFiles, HaveByDefaultWhatEveryProgramLooksFor) {
+    const auto files = etc_files({}, "me", "nameserver 1.2.3.4\nsearch example\n");
+
+    EXPECT_EQ(files[0], (std::pair<std::string, std::string>{"hostname", "me\n"}));
+    EXPECT_EQ(files[1].first, "hosts");
+    EXPECT_EQ(files[1].second, "127.0.0.1\tlocalhost\n"
+                               "::1\tlocalhost ip6-localhost ip6-loopback\n"
+                               "fe00::0\tip6-localnet\n"
+                               "ff00::0\tip6-mcastprefix\n"
+                               "ff02::1\tip6-allnodes\n"
+                               "ff02::2\tip6-allrouters\n"
+                               "127.0.1.1\tme\n");
+    EXPECT_EQ(files[2],
+              (std::pair<std::string, std::string>{"resolv.conf", "nameserver 1.2.3.4\nsearch example\n"}));
 }
 
 TEST(EtcFiles, HaveTheUsersHostsAndResolvers) {
