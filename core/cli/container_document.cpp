@@ -148,7 +148,7 @@ json::Value devices(const ContainerSpec& spec) {
 
 // Empty for the usual one.
 std::string cgroup_parent(const ContainerSpec& spec) {
-    std::string parent = spec.cgroups_path.substr(0, spec.cgroups_path.rfind('/'));
+    const std::string parent = spec.cgroups_path.substr(0, spec.cgroups_path.rfind('/'));
     return parent == engine::kCgroupParent ? std::string() : parent;
 }
 

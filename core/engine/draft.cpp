@@ -290,6 +290,24 @@ auto ensure_layers(Engine& engine, image::Store& images, const image::Image& ima
     return image::ensure_layers(images, image, *storage.driver, storage.traits, ensure_options(engine));
 }
 
+// What is made of the image and the request for this container alone.
+Status fill_birth(Engine& engine, const image::Image& image, const CreateRequest& request,
+                  const CgroupTraits& cgroup, Draft& draft) {
+    auto shared_name = shared_host_name(engine, request);
+    if (!shared_name) return fail(shared_name);
+    auto spec =
+        make_spec(engine, image, request, draft.container.record, draft.birth.mounts, cgroup, *shared_name);
+    if (!spec) return fail(spec);
+    draft.birth.spec = std::move(*spec);
+    draft.birth.chain = image.chain;
+    draft.birth.lifetime = request.remove_after ? Lifetime::ephemeral : Lifetime::kept;
+    // The host's resolvers are a convenience; without the file there are none.
+    const std::string& name = draft.birth.spec.hostname;
+    draft.birth.etc_files = etc_files(request, name.empty() ? *shared_name : name,
+                                      files::read_file("/etc/resolv.conf", 65536).value_or(""));
+    return {};
+}
+
 } // namespace
 
 Result<Draft> make_draft(Engine& engine, const CreateRequest& asked, const ContainerId& id,
@@ -321,17 +339,8 @@ Result<Draft> make_draft(Engine& engine, const CreateRequest& asked, const Conta
 
     record.drivers.storage = storage->name;
     record.drivers.cgroup = cgroup->name;
-    auto shared_name = shared_host_name(engine, request);
-    if (!shared_name) return fail(shared_name);
-    auto spec = make_spec(engine, *image, request, record, draft.birth.mounts, cgroup->traits, *shared_name);
-    if (!spec) return fail(spec);
-    draft.birth.spec = std::move(*spec);
-    draft.birth.chain = image->chain;
-    draft.birth.lifetime = request.remove_after ? Lifetime::ephemeral : Lifetime::kept;
-    // The host's resolvers are a convenience; without the file there are none.
-    const std::string& name = draft.birth.spec.hostname;
-    draft.birth.etc_files = etc_files(request, name.empty() ? *shared_name : name,
-                                      files::read_file("/etc/resolv.conf", 65536).value_or(""));
+    if (auto filled = fill_birth(engine, *image, request, cgroup->traits, draft); !filled)
+        return fail(filled);
     return draft;
 }
 
