@@ -164,11 +164,17 @@ Result<HeldSignals> hold_for(Attach attach) {
     return held;
 }
 
-// As docker does, whether it ran before or not. By a policy nobody is there to be told.
+// As docker does, whether it ran before or not.
 void note_failed_start(ContainerRecord& record, const Error& error, int code) {
-    record.reason = (record.restart.begun ? "restart: " : "") + describe(error);
+    record.reason = describe(error);
     record.exit_code = code;
     record.oom_killed = false;
+}
+
+// Nobody is there to be told.
+void note_failed_restart(ContainerRecord& record, const Error& error, int code) {
+    note_failed_start(record, error, code);
+    record.reason.insert(0, "restart: ");
     record.restart.begun = false;
 }
 
@@ -196,7 +202,10 @@ RunResult let_run(Engine& engine, Draft& draft, Baton baton, Running& running, A
         const int code = failure.error.text.empty() ? 125 : failure.exit_code;
         if (!baton.is_ours()) return run_error(acquired.error(), code); // Its holder puts things right.
         draft.container.record.started_ns = before.started_ns;
-        note_failed_start(draft.container.record, acquired.error(), code);
+        if (before.restart.begun)
+            note_failed_restart(draft.container.record, acquired.error(), code);
+        else
+            note_failed_start(draft.container.record, acquired.error(), code);
         auto undone = abandon_start(engine, draft.container, std::move(baton));
         return run_error(attach_undo(acquired, undone).error(), code);
     }
@@ -325,7 +334,7 @@ RunResult start(Engine& engine, const ContainerId& id, Attach attach, const Atta
 RunResult start_again(Engine& engine, Loaded container, Baton baton) {
     forget_last_run(engine, container.record.id);
     auto give_up = [&](Loaded& failed, const Error& error) {
-        note_failed_start(failed.record, error, failed.record.exit_code);
+        note_failed_restart(failed.record, error, failed.record.exit_code);
         (void)give_restart_up(engine, failed, std::move(baton)); // If not even that, the next command tries.
         return run_error(error);
     };
