@@ -10,7 +10,7 @@
 //   └── containers/<id>/            a bundle
 //       ├── config.json             OCI runtime configuration
 //       ├── rootfs.json             the mounts of the root filesystem
-//       ├── etc/{hostname,hosts,resolv.conf}
+//       ├── hostname, hosts, resolv.conf     what is mounted on those of /etc
 //       └── logs/                   the log sink's directory for this container
 //   <run_root>/                     /run/mydocker, mode 0700, what dies with the boot
 //   ├── .mydocker                   marker

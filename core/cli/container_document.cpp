@@ -381,9 +381,9 @@ json::Value container_document(engine::Engine& engine, const ContainerRecord& re
                                              : text_list({record.command.begin() + 1, record.command.end()}));
     value.set("State", state_document(record));
     value.set("Image", "sha256:" + record.image_id);
-    value.set("ResolvConfPath", bundle + "/etc/resolv.conf");
-    value.set("HostnamePath", bundle + "/etc/hostname");
-    value.set("HostsPath", bundle + "/etc/hosts");
+    value.set("ResolvConfPath", bundle + "/resolv.conf");
+    value.set("HostnamePath", bundle + "/hostname");
+    value.set("HostsPath", bundle + "/hosts");
     value.set("LogDirectory", paths::logs(engine.roots(), record.id));
     value.set("LogPath", log_path(paths::logs(engine.roots(), record.id)));
     value.set("OciConfigPath", bundle + "/config.json");

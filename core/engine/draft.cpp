@@ -10,6 +10,7 @@
 #include "engine/mounts.hpp"
 #include "engine/privileges.hpp"
 #include "engine/spec_builder.hpp"
+#include "engine/start_process.hpp"
 #include "engine/volumes_from.hpp"
 #include "image/ensure.hpp"
 #include "runtime/seccomp_compile.hpp"
@@ -341,6 +342,9 @@ Result<Draft> make_draft(Engine& engine, const CreateRequest& asked, const Conta
     record.drivers.cgroup = cgroup->name;
     if (auto filled = fill_birth(engine, *image, request, cgroup->traits, draft); !filled)
         return fail(filled);
+    if (running != nullptr)
+        if (auto begun = begin_birth(engine, record, draft.birth.spec, *running->ahead); !begun)
+            return fail(begun);
     return draft;
 }
 

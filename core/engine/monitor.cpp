@@ -32,59 +32,20 @@ std::size_t capacity_of(int fd) {
 
 } // namespace
 
-Monitor::Monitor(MonitorPlan plan, std::vector<UniqueFd> fds, std::unique_ptr<LogSink> sink,
-                 std::unique_ptr<LogSink::Stream> stream)
-    : plan_(std::move(plan)),
-      fds_(std::move(fds)),
+Monitor::Monitor(Newborn newborn, MonitorPlan plan, std::vector<UniqueFd> cgroup,
+                 std::unique_ptr<LogSink> sink, std::unique_ptr<LogSink::Stream> stream)
+    : newborn_(std::move(newborn)),
+      plan_(std::move(plan)),
+      terminal_(newborn_.plan.terminal),
+      interactive_(newborn_.plan.interactive),
+      cgroup_(std::move(cgroup)),
       sink_(std::move(sink)),
       stream_(std::move(stream)),
-      health_(plan_.health, plan_.health_times) {
+      health_(plan_.health, plan_.health_times),
+      input_(std::move(newborn_.input)) {
     copier_.emplace(*sink_, *stream_);
-}
-
-Status Monitor::prepare(runtime::LaunchInput& input) {
-    input.init_path = plan_.init_path;
-    if (fds_.size() != plan_.cgroup_fds + plan_.joined.size())
-        return fail(Code::internal, "the descriptors are not those of the plan");
-    std::size_t next = 0;
-    for (; next < plan_.cgroup_fds; ++next) {
-        if (plan_.cgroup_by_directory) {
-            input.cgroup_directory = fds_[next].get();
-        } else {
-            input.cgroup_joins.push_back(fds_[next].get());
-        }
-    }
-    for (const runtime::NamespaceKind kind : plan_.joined)
-        input.joined.push_back({kind, fds_[next++].get()});
-    if (plan_.terminal) return {};
-    if (auto made = prepare_pipes(); !made) return made;
-    for (std::size_t i = 0; i < inner_.size(); ++i)
-        input.standard[i] = inner_[i].get();
-    return {};
-}
-
-Status Monitor::prepare_pipes() {
-    outputs_[0] = {.fd = {}, .source = LogSource::out, .kind = MessageKind::output};
-    outputs_[1] = {.fd = {}, .source = LogSource::err, .kind = MessageKind::error_output};
-    for (std::size_t i = 0; i < outputs_.size(); ++i) {
-        auto pipe = sys::pipe();
-        if (!pipe) return fail(pipe, "output pipe");
-        if (auto set = sys::set_nonblocking(pipe->read.get(), true); !set) return set;
-        outputs_[i].fd = std::move(pipe->read);
-        inner_[i + 1] = std::move(pipe->write);
-    }
-    if (plan_.interactive) {
-        auto pipe = sys::pipe();
-        if (!pipe) return fail(pipe, "input pipe");
-        if (auto set = sys::set_nonblocking(pipe->write.get(), true); !set) return set;
-        input_ = std::move(pipe->write);
-        inner_[0] = std::move(pipe->read);
-    } else {
-        auto null = sys::openat(AT_FDCWD, "/dev/null", O_RDONLY);
-        if (!null) return fail(null);
-        inner_[0] = std::move(*null);
-    }
-    return {};
+    outputs_[0] = {std::move(newborn_.outputs[0]), LogSource::out, MessageKind::output};
+    outputs_[1] = {std::move(newborn_.outputs[1]), LogSource::err, MessageKind::error_output};
 }
 
 // Open to guests. A socket that an earlier monitor left is taken away first.
@@ -104,11 +65,11 @@ Status Monitor::listen() {
 // Waits for init's next word; a starter that goes away meanwhile ends the start.
 Result<runtime::InitMessage> Monitor::await_init() {
     for (;;) {
-        std::array<pollfd, 2> fds{pollfd{launch_->channel(), POLLIN, 0},
+        std::array<pollfd, 2> fds{pollfd{newborn_.launch->channel(), POLLIN, 0},
                                   pollfd{session_.get(), POLLRDHUP, 0}};
         auto ready = sys::poll(fds, -1);
         if (!ready) return fail(ready);
-        if (fds[0].revents != 0) return launch_->receive();
+        if (fds[0].revents != 0) return newborn_.launch->receive();
         if (fds[1].revents != 0)
             return fail(Code::cancelled, "the command line that asked for the start is gone");
     }
@@ -121,30 +82,24 @@ Status Monitor::await_go() {
     return {};
 }
 
-// Init has begun, and the starter knows which process it is: the record is written while the mounts are
+// Init goes on, and the starter knows which process it is: the record is written while the mounts are
 // made.
 Status Monitor::begin() {
     auto plan = runtime::decode(plan_.launch_plan);
     if (!plan) return fail(plan);
-    if (plan->trace) trace_.emplace("monitor");
-    runtime::LaunchInput input;
-    input.trace = trace_ ? &*trace_ : nullptr;
-    if (auto prepared = prepare(input); !prepared) return prepared;
-    auto launch = runtime::Launch::begin(*plan, input);
-    if (!launch) return fail(launch);
-    launch_.emplace(std::move(*launch));
-    auto identity = process::identify(launch_->pid());
-    if (!identity) return fail(identity);
-    auto sent = send(session_.get(), MessageKind::spawned, encode(SpawnedReport{*identity}));
+    if (cgroup_.size() != plan_.cgroup_fds || (plan_.cgroup_by_directory && cgroup_.size() != 1))
+        return fail(Code::internal, "the descriptors are not those of the plan");
+    if (auto handed = hand_plan(newborn_, *plan, plan_.cgroup_by_directory, cgroup_); !handed) return handed;
+    auto sent = send(session_.get(), MessageKind::spawned, encode(SpawnedReport{newborn_.process}));
     if (!sent && sent.error().sys_errno == EPIPE)
         return fail(Code::cancelled, "the command line that asked for the start is gone");
     if (!sent) return fail(sent, "tell the command line of the process");
-    return launch_->make_mounts(*plan);
+    return newborn_.launch->make_mounts(*plan);
 }
 
 Result<void> Monitor::start(FailedReport& failure) {
     auto fail_with = [&](const Error& error, int exit_code) {
-        launch_.reset(); // Init is killed and reaped before anybody hears of it.
+        newborn_.launch.reset(); // Init is killed and reaped before anybody hears of it.
         failure = {error, exit_code};
         return std::unexpected<Error>(error);
     };
@@ -154,27 +109,27 @@ Result<void> Monitor::start(FailedReport& failure) {
     if (!message) return fail_with(message.error(), 125);
     if (message->kind == runtime::InitMessage::Kind::failed)
         return fail_with(message->failure.error, message->failure.exit_code);
-    if (plan_.terminal) adopt_terminal(std::move(message->terminal));
+    if (terminal_) adopt_terminal(std::move(message->terminal));
     if (auto go = await_go(); !go) return fail_with(go.error(), 125);
     // From here on the start is kept, whoever dies: recovery looks for this mark.
     if (auto marked = set_start_mark(kBatonFd, StartMark::let_go); !marked)
         return fail_with(marked.error(), 125);
-    if (auto gone = launch_->go(); !gone) return fail_with(gone.error(), 125);
+    if (auto gone = newborn_.launch->go(); !gone) return fail_with(gone.error(), 125);
 
-    message = launch_->receive();
+    message = newborn_.launch->receive();
     if (!message || message->kind == runtime::InitMessage::Kind::failed) {
         (void)set_start_mark(kBatonFd, StartMark::starting); // It did not run after all; the byte is there.
         if (!message) return fail_with(message.error(), 125);
         return fail_with(message->failure.error, message->failure.exit_code);
     }
-    watch_ = launch_->take_watch();
-    child_ = launch_->release();
-    inner_ = {};
-    fds_.clear();
-    const std::string spans = trace_ ? trace::encode(trace_->spans(), kMaxPayload) : std::string();
+    watch_ = newborn_.launch->take_watch();
+    child_ = newborn_.launch->release();
+    const auto& trace = newborn_.trace;
+    const std::string spans = trace ? trace::encode(trace->spans(), kMaxPayload) : std::string();
     // A starter that cannot be told must not wait for it; one that died meanwhile is gone anyway.
     if (auto told = send(session_.get(), MessageKind::started, spans); !told) session_.reset();
-    launch_.reset(); // With it init's program, which nobody needs open for a container's life.
+    newborn_ = {}; // With it init's program, which nobody needs open for a container's life.
+    cgroup_.clear();
     serve_starter();
     return {};
 }
@@ -358,7 +313,7 @@ void Monitor::handle(Client& client, Message message) {
     case MessageKind::attach:
         if (auto wishes = decode_attach(message.payload)) {
             client.sees_output = wishes->output;
-            client.feeds_input = wishes->input && plan_.interactive;
+            client.feeds_input = wishes->input && interactive_;
         }
         return;
     case MessageKind::keep:
@@ -371,14 +326,14 @@ void Monitor::handle(Client& client, Message message) {
         if (plan_.input_once && client.feeds_input) end_input();
         return;
     case MessageKind::resize:
-        if (auto size = decode_window(message.payload); size && plan_.terminal) {
+        if (auto size = decode_window(message.payload); size && terminal_) {
             const winsize window{size->rows, size->columns, 0, 0};
             (void)::ioctl(outputs_[0].fd.get(), TIOCSWINSZ, &window); // A terminal that is gone has no size.
         }
         return;
     case MessageKind::output_closed:
         for (Output& output : outputs_)
-            if (client.starter && !message.payload.empty() && !plan_.terminal &&
+            if (client.starter && !message.payload.empty() && !terminal_ &&
                 static_cast<char>(output.kind) == message.payload.front())
                 output.fd.reset();
         return;
@@ -401,7 +356,7 @@ void Monitor::take_input(Client& client, const std::string& bytes) {
 
 // A terminal waits for somebody to attach.
 void Monitor::end_input() {
-    if (plan_.terminal) return;
+    if (terminal_) return;
     input_ends_ = true;
     if (pending_input_.empty()) input_.reset();
 }

@@ -4,8 +4,8 @@
 #pragma once
 
 #include "base/process.hpp"
-#include "base/trace.hpp"
 #include "engine/copier.hpp"
+#include "engine/monitor_birth.hpp"
 #include "engine/monitor_clients.hpp"
 #include "engine/monitor_health.hpp"
 #include "engine/monitor_plan.hpp"
@@ -25,8 +25,8 @@ namespace mydocker::engine {
 
 class Monitor {
   public:
-    // `fds`: what came with the plan after the baton.
-    Monitor(MonitorPlan plan, std::vector<UniqueFd> fds, std::unique_ptr<LogSink> sink,
+    // `cgroup`: what came with the plan after the baton.
+    Monitor(Newborn newborn, MonitorPlan plan, std::vector<UniqueFd> cgroup, std::unique_ptr<LogSink> sink,
             std::unique_ptr<LogSink::Stream> stream);
 
     // Makes the container and lets it run once the starter says so. Errors: why it did not run; init is
@@ -50,8 +50,6 @@ class Monitor {
         MessageKind kind = MessageKind::output;
     };
 
-    [[nodiscard]] Status prepare(runtime::LaunchInput& input);
-    [[nodiscard]] Status prepare_pipes();
     [[nodiscard]] Status begin();
     [[nodiscard]] Status listen();
     [[nodiscard]] Result<runtime::InitMessage> await_init();
@@ -75,10 +73,11 @@ class Monitor {
     void write_input();
     void end_input();
 
+    Newborn newborn_; // until the container runs
     MonitorPlan plan_;
-    std::optional<trace::Recorder> trace_; // absent: nobody wants to know
-    std::vector<UniqueFd> fds_;
-    std::optional<runtime::Launch> launch_;
+    bool terminal_ = false;
+    bool interactive_ = false;
+    std::vector<UniqueFd> cgroup_; // likewise
     std::unique_ptr<LogSink> sink_;
     std::unique_ptr<LogSink::Stream> stream_;
     std::optional<Copier> copier_;
@@ -90,11 +89,10 @@ class Monitor {
     HealthWatch health_;
     std::vector<UniqueFd> kept_; // terminals of commands that were left alone
     std::array<Output, 2> outputs_;
-    UniqueFd input_;                // the container's standard input, or a copy of the terminal
-    std::array<UniqueFd, 3> inner_; // the container's ends until it has started
-    std::string pending_input_;     // taken from clients, not yet by the container
-    bool input_ends_ = false;       // close the input when pending_input_ is written
-    std::vector<pollfd> polled_;    // of one poll_once()
+    UniqueFd input_;             // the container's standard input, or a copy of the terminal
+    std::string pending_input_;  // taken from clients, not yet by the container
+    bool input_ends_ = false;    // close the input when pending_input_ is written
+    std::vector<pollfd> polled_; // of one poll_once()
     bool exited_ = false;
 };
 

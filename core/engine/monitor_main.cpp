@@ -54,6 +54,20 @@ struct Orders {
     std::vector<UniqueFd> fds;
 };
 
+// Waits for the namespaces. Errors: not_found when the starter went instead.
+Result<engine::Message> receive_namespaces() {
+    auto message = engine::receive(engine::kSessionFd);
+    if (message && message->kind != engine::MessageKind::begin)
+        return mydocker::fail(Code::internal, "unexpected message instead of 'begin'");
+    return message;
+}
+
+Result<engine::Newborn> make_newborn(engine::Message message) {
+    auto plan = engine::decode_birth_plan(message.payload);
+    if (!plan) return mydocker::fail(plan);
+    return engine::bear(std::move(*plan), std::move(message.fds));
+}
+
 // Waits for the plan; then the baton is ours. Errors: not_found when the starter went instead.
 Result<engine::Message> receive_plan() {
     auto message = engine::receive(engine::kSessionFd);
@@ -125,7 +139,7 @@ bool hand_over(int session, engine::MessageKind kind, const std::string& payload
     return session >= 0 && engine::send(session, kind, payload, std::span(&baton, 1)).has_value();
 }
 
-int run(Orders orders, Result<std::unique_ptr<mydocker::LogSink>> sink) {
+int run(engine::Newborn newborn, Orders orders, Result<std::unique_ptr<mydocker::LogSink>> sink) {
     const std::vector<std::string> finish = orders.plan.finish;
     const std::string run_directory = orders.plan.run_directory;
     auto stream = sink ? (*sink)->open(orders.plan.stream) : mydocker::fail(sink);
@@ -135,8 +149,8 @@ int run(Orders orders, Result<std::unique_ptr<mydocker::LogSink>> sink) {
             return 0;
         become_finisher(finish);
     }
-    engine::Monitor monitor(std::move(orders.plan), std::move(orders.fds), std::move(*sink),
-                            std::move(*stream));
+    engine::Monitor monitor(std::move(newborn), std::move(orders.plan), std::move(orders.fds),
+                            std::move(*sink), std::move(*stream));
     engine::FailedReport failure;
     if (auto started = monitor.start(failure); !started) {
         if (failure.error.code != Code::cancelled &&
@@ -176,11 +190,17 @@ int main() {
     mydocker::plugin::install_crash_reporter();
     mydocker::plugin::PluginHost host({sink_plan->plugin_dirs}, {});
     auto sink = open_sink(std::move(*sink_plan), host);
+    auto namespaces = receive_namespaces();
+    if (!namespaces && namespaces.error().code == Code::not_found) return 0; // The starter gave it up.
+    if (!namespaces) return refuse(namespaces.error());
+    auto newborn = make_newborn(std::move(*namespaces));
+    if (!newborn) return refuse(newborn.error());
     auto message = receive_plan();
-    if (!message && message.error().code == Code::not_found) return 0; // The starter gave it up.
+    if (!message && message.error().code == Code::not_found) return 0; // Likewise.
     if (!message) return refuse(message.error());
     auto orders = decode_orders(std::move(*message));
-    if (orders) return run(std::move(*orders), std::move(sink));
+    if (orders) return run(std::move(*newborn), std::move(*orders), std::move(sink));
+    newborn->launch.reset(); // Init is gone before anybody hears of it.
     (void)hand_over(engine::kSessionFd, engine::MessageKind::failed,
                     engine::encode(engine::FailedReport{orders.error(), 125}));
     return 1;

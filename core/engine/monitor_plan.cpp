@@ -116,22 +116,44 @@ Result<SinkPlan> decode_sink_plan(std::string_view bytes) {
     return plan;
 }
 
+std::string encode(const BirthPlan& plan) {
+    codec::Writer writer;
+    writer.put(plan.namespaces);
+    writer.put(plan.init_path);
+    writer.put(static_cast<std::uint8_t>(plan.terminal));
+    writer.put(static_cast<std::uint8_t>(plan.interactive));
+    writer.put(static_cast<std::uint8_t>(plan.waits));
+    writer.put(static_cast<std::uint64_t>(plan.joined.size()));
+    for (const runtime::NamespaceKind kind : plan.joined)
+        writer.put(kind);
+    return writer.take();
+}
+
+Result<BirthPlan> decode_birth_plan(std::string_view bytes) {
+    codec::Reader reader(bytes);
+    BirthPlan plan;
+    reader.get(plan.namespaces);
+    reader.get(plan.init_path);
+    plan.terminal = take<std::uint8_t>(reader) != 0;
+    plan.interactive = take<std::uint8_t>(reader) != 0;
+    plan.waits = take<std::uint8_t>(reader) != 0;
+    const auto joined = take<std::uint64_t>(reader);
+    for (std::uint64_t i = 0; i < joined && reader.ok(); ++i)
+        reader.get(plan.joined.emplace_back());
+    if (!reader.complete()) return fail(Code::corrupt, "the plan of the namespaces is malformed");
+    return plan;
+}
+
 std::string encode(const MonitorPlan& plan) {
     codec::Writer writer;
     writer.put(plan.launch_plan);
-    writer.put(plan.init_path);
     writer.put(plan.run_directory);
     put(writer, plan.stream);
-    writer.put(static_cast<std::uint8_t>(plan.terminal));
-    writer.put(static_cast<std::uint8_t>(plan.interactive));
     writer.put(static_cast<std::uint8_t>(plan.foreground));
     writer.put(static_cast<std::uint8_t>(plan.feeds));
     writer.put(static_cast<std::uint8_t>(plan.input_once));
     writer.put(static_cast<std::uint8_t>(plan.cgroup_by_directory));
     writer.put(plan.cgroup_fds);
-    writer.put(static_cast<std::uint64_t>(plan.joined.size()));
-    for (const runtime::NamespaceKind kind : plan.joined)
-        writer.put(kind);
     writer.put(plan.finish);
     writer.put(plan.health);
     for (const auto time :
@@ -144,19 +166,13 @@ Result<MonitorPlan> decode_monitor_plan(std::string_view bytes) {
     codec::Reader reader(bytes);
     MonitorPlan plan;
     reader.get(plan.launch_plan);
-    reader.get(plan.init_path);
     reader.get(plan.run_directory);
     get(reader, plan.stream);
-    plan.terminal = take<std::uint8_t>(reader) != 0;
-    plan.interactive = take<std::uint8_t>(reader) != 0;
     plan.foreground = take<std::uint8_t>(reader) != 0;
     plan.feeds = take<std::uint8_t>(reader) != 0;
     plan.input_once = take<std::uint8_t>(reader) != 0;
     plan.cgroup_by_directory = take<std::uint8_t>(reader) != 0;
     reader.get(plan.cgroup_fds);
-    const auto joined = take<std::uint64_t>(reader);
-    for (std::uint64_t i = 0; i < joined && reader.ok(); ++i)
-        reader.get(plan.joined.emplace_back());
     reader.get(plan.finish);
     reader.get(plan.health);
     for (auto* time :

@@ -1,6 +1,7 @@
 // What the command line hands to mydocker-monitor: first its log sink, with which it is started, so that
-// it loads the plugin while the command line makes the rest; then the plan of the container. Both are flat
-// values in memory files. Used by the monitor: no JSON, no iostream.
+// it loads the plugin while the command line makes the rest; then what it needs to begin init, which makes
+// the namespaces meanwhile; then the plan of the container. All are flat values. Used by the monitor: no
+// JSON, no iostream.
 #pragma once
 
 #include "engine/monitor_health.hpp"
@@ -33,21 +34,26 @@ struct SinkPlan {
     Options options;
 };
 
-// Comes with descriptors in this order: the plan's memory file, the baton, `cgroup_fds`, one for each of
-// `joined`.
-struct MonitorPlan {
-    std::string launch_plan; // runtime::LaunchPlan, encoded
+// Comes with a descriptor for each of `joined`.
+struct BirthPlan {
+    std::string namespaces; // runtime::namespace_plan(), encoded
     std::string init_path;
-    std::string run_directory;
-    StreamInfo stream;
     bool terminal = false;
     bool interactive = false;
+    bool waits = false; // init cannot begin before the plan has come: it is born into the cgroup, or maps ids
+    std::vector<runtime::NamespaceKind> joined;
+};
+
+// Comes with descriptors in this order: the plan's memory file, the baton, `cgroup_fds`.
+struct MonitorPlan {
+    std::string launch_plan; // runtime::LaunchPlan, encoded
+    std::string run_directory;
+    StreamInfo stream;
     bool foreground = false;          // the starter waits for the end
     bool feeds = false;               // and gives the container its standard input
     bool input_once = false;          // whoever feeds it, and goes, ends the standard input
     bool cgroup_by_directory = false; // the one of cgroup_fds is a directory for clone3
     std::uint32_t cgroup_fds = 0;
-    std::vector<runtime::NamespaceKind> joined;
     std::vector<std::string> finish; // argv that records the end when nobody waits
     std::vector<std::string> health; // argv that checks the health once; empty: nobody is to
     HealthTimes health_times;
@@ -55,6 +61,8 @@ struct MonitorPlan {
 
 [[nodiscard]] std::string encode(const SinkPlan& plan);
 [[nodiscard]] Result<SinkPlan> decode_sink_plan(std::string_view bytes);
+[[nodiscard]] std::string encode(const BirthPlan& plan);
+[[nodiscard]] Result<BirthPlan> decode_birth_plan(std::string_view bytes);
 [[nodiscard]] std::string encode(const MonitorPlan& plan);
 [[nodiscard]] Result<MonitorPlan> decode_monitor_plan(std::string_view bytes);
 

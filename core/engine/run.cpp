@@ -8,6 +8,7 @@
 #include "engine/lifecycle.hpp"
 #include "engine/privileges.hpp"
 #include "engine/relay.hpp"
+#include "engine/start_process.hpp"
 #include "engine/steps.hpp"
 
 #include <cerrno>
@@ -264,6 +265,8 @@ Result<Draft> redraft(Engine& engine, Loaded container, Running& running) {
     draft.birth.spec = std::move(*spec);
     draft.birth.new_spec = false;
     if (auto renewed = renew_joined(engine, record, draft.birth.spec); !renewed) return fail(renewed);
+    if (auto begun = begin_birth(engine, record, draft.birth.spec, *running.ahead); !begun)
+        return fail(begun);
     if (auto described = describe_rootfs(engine, record, draft.birth); !described) return fail(described);
     draft.container.record.transition = Transition::starting;
     draft.container.record.born_by_run = false;

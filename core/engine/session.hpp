@@ -2,7 +2,8 @@
 // a message is a packet, so there is no framing to get wrong.
 //
 //   command line (the starter)                    monitor
-//     |  ---- plan {plan, BATON, cgroup, …} ------> |   (closing before it: the monitor just ends)
+//     |  ------ begin {namespaces, streams} ------> |   it begins init, which waits
+//     |  ------ plan {plan, BATON, cgroup} -------> |   (closing before it: the monitor and init just end)
 //     |  <------------ spawned {process} ---------- |   init has begun; the record names the process
 //     |  --------------------- go ----------------> |   (closing instead abandons the start)
 //     |  <----------- started | failed ------------ |   once init stood ready and was let go
@@ -65,6 +66,7 @@ enum class MessageKind : std::uint8_t {
     attach = 15,
     missed = 16,
     keep = 17,
+    begin = 18,
 };
 
 struct Message {

@@ -78,7 +78,7 @@ std::vector<runtime::SpecMount> mounts(const SpecInput& input) {
     share_shm(input, result);
     for (const char* name : {"hostname", "hosts", "resolv.conf"})
         result.push_back(
-            {"/etc/" + std::string(name), "bind", input.bundle + "/etc/" + name, {"rbind", "rprivate"}});
+            {"/etc/" + std::string(name), "bind", input.bundle + "/" + name, {"rbind", "rprivate"}});
     if (input.request.read_only)
         for (runtime::SpecMount& mount : scratch_mounts())
             result.push_back(std::move(mount));

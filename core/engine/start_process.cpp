@@ -34,9 +34,10 @@ struct Joined {
     std::vector<UniqueFd> fds;
 };
 
-Result<Joined> open_namespaces(Context& context) {
+Result<Joined> open_namespaces(Engine& engine, const ContainerRecord& record,
+                               const runtime::ContainerSpec& spec) {
     Joined joined;
-    for (const runtime::NamespaceSpec& space : context.birth->spec.namespaces) {
+    for (const runtime::NamespaceSpec& space : spec.namespaces) {
         if (space.path.empty()) continue;
         auto fd = sys::openat(AT_FDCWD, space.path, O_RDONLY);
         if (!fd) return fail(fd, "join namespace");
@@ -44,7 +45,7 @@ Result<Joined> open_namespaces(Context& context) {
         joined.fds.push_back(std::move(*fd));
     }
     // Asked once they are open: had the process gone before, the path might have led to another one's.
-    if (auto still = check_joined(context.engine, context.container.record); !still) return fail(still);
+    if (auto still = check_joined(engine, record); !still) return fail(still);
     return joined;
 }
 
@@ -76,23 +77,19 @@ Result<SinkPlan> sink_plan(Engine& engine, const ContainerRecord& record) {
     return sink;
 }
 
-Result<MonitorPlan> monitor_plan(Context& context, const CgroupEntry& entry, const Joined& joined) {
+Result<MonitorPlan> monitor_plan(Context& context, const CgroupEntry& entry) {
     const ContainerRecord& record = context.container.record;
     auto launch = launch_plan(context);
     if (!launch) return fail(launch);
     MonitorPlan plan;
     plan.launch_plan = std::move(*launch);
-    plan.init_path = context.engine.installation().init;
     plan.run_directory = paths::run_directory(context.engine.roots(), record.id);
     plan.stream = stream_info(context.engine, record);
-    plan.terminal = record.terminal;
-    plan.interactive = record.interactive;
     plan.foreground = context.attach == Attach::foreground;
     plan.feeds = context.feeds && record.interactive;
     plan.input_once = record.input_once;
     plan.cgroup_by_directory = static_cast<bool>(entry.directory);
     plan.cgroup_fds = entry.directory ? 1 : static_cast<std::uint32_t>(entry.joins.size());
-    plan.joined = joined.kinds;
     plan.finish = own_command(context.engine, "__finish", record.id);
     if (!record.health) return plan;
     plan.health = own_command(context.engine, "__health", record.id);
@@ -112,15 +109,18 @@ Result<UniqueFd> memory_file(const char* name, const std::string& bytes) {
     return fd;
 }
 
+// A monitor that has ended said why, or is missed when it is listened to.
+bool is_gone(const Status& sent) {
+    return sent.error().sys_errno == EPIPE || sent.error().sys_errno == ECONNRESET;
+}
+
 // What the monitor makes the container of, with the baton: from here on its copy is the baton.
 Status send_plan(Context& context, int session) {
     auto cgroup = context.engine.cgroup_of(context.container.record);
     if (!cgroup) return fail(cgroup);
     auto entry = cgroup->backend->entry(cgroup->locator);
     if (!entry) return fail(entry);
-    auto joined = open_namespaces(context);
-    if (!joined) return fail(joined);
-    auto plan = monitor_plan(context, *entry, *joined);
+    auto plan = monitor_plan(context, *entry);
     if (!plan) return fail(plan);
     auto file = memory_file("mydocker-monitor-plan", encode(*plan));
     if (!file) return fail(file);
@@ -130,12 +130,9 @@ Status send_plan(Context& context, int session) {
     if (entry->directory) fds.push_back(entry->directory.get());
     for (const UniqueFd& fd : entry->joins)
         fds.push_back(fd.get());
-    for (const UniqueFd& fd : joined->fds)
-        fds.push_back(fd.get());
     auto sent = send(session, MessageKind::plan, {}, fds);
     if (sent) context.baton->let_go();
-    // One that has ended said why, or is missed when it is listened to.
-    if (!sent && sent.error().sys_errno != EPIPE) return fail(sent, "send mydocker-monitor its plan");
+    if (!sent && !is_gone(sent)) return fail(sent, "send mydocker-monitor its plan");
     return {};
 }
 
@@ -299,14 +296,34 @@ UniqueFd MonitorProcess::take_session() {
     return std::move(session_);
 }
 
+Status begin_birth(Engine& engine, const ContainerRecord& record, const runtime::ContainerSpec& spec,
+                   const MonitorProcess& monitor) {
+    const trace::Scope scope(engine.trace(), "begin the namespaces");
+    auto joined = open_namespaces(engine, record, spec);
+    if (!joined) return fail(joined);
+    auto namespaces = runtime::namespace_plan(spec);
+    if (!namespaces) return fail(namespaces);
+    namespaces->trace = engine.trace() != nullptr;
+    auto cgroup = engine.cgroup_choice(record.drivers.cgroup);
+    if (!cgroup) return fail(cgroup);
+    BirthPlan plan;
+    plan.namespaces = runtime::encode(*namespaces);
+    plan.init_path = engine.installation().init;
+    plan.terminal = record.terminal;
+    plan.interactive = record.interactive;
+    plan.waits = cgroup->traits.entry_at_clone || (namespaces->clone_flags & CLONE_NEWUSER) != 0;
+    plan.joined = joined->kinds;
+    std::vector<int> fds;
+    for (const UniqueFd& fd : joined->fds)
+        fds.push_back(fd.get());
+    auto sent = send(monitor.session(), MessageKind::begin, encode(plan), fds);
+    if (!sent && !is_gone(sent)) return fail(sent, "send mydocker-monitor the namespaces");
+    return {};
+}
+
 Status start_process(Context& context) {
     Running& running = *context.running;
     trace::Recorder* const recorder = context.engine.trace();
-    if (!running.ahead) {
-        auto monitor = MonitorProcess::spawn(context.engine, context.container.record);
-        if (!monitor) return fail(monitor);
-        running.ahead.emplace(std::move(*monitor));
-    }
     if (auto sent = send_plan(context, running.ahead->session()); !sent) return sent;
     running.session = running.ahead->take_session();
     // Nobody needs these before the command runs, and the monitor is at work meanwhile.
@@ -320,9 +337,7 @@ Status start_process(Context& context) {
     if (auto saved = record_process(context, std::move(report->process)); !saved)
         return give_up(context, saved.error());
     auto go = send(running.session.get(), MessageKind::go);
-    // One that has ended said why.
-    if (!go && go.error().sys_errno != EPIPE)
-        return give_up(context, fail(go, "tell mydocker-monitor to go on").error());
+    if (!go && !is_gone(go)) return give_up(context, fail(go, "tell mydocker-monitor to go on").error());
     auto started = await_noted(context, MessageKind::started, "wait for the command", payload);
     if (started && recorder != nullptr) recorder->add_all(trace::decode(payload));
     return started;

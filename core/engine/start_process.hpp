@@ -13,6 +13,11 @@
 
 namespace mydocker::engine {
 
+// Lets the monitor begin init, which makes its namespaces while the rest is made. Errors: conflict when a
+// process whose namespaces are to be joined is gone, …
+[[nodiscard]] Status begin_birth(Engine& engine, const ContainerRecord& record,
+                                 const runtime::ContainerSpec& spec, const MonitorProcess& monitor);
+
 // Acquires the process step. The order is what makes it safe: init has begun → the record names the
 // process → go, which init waits for before it runs anything of the user's. Errors: why the command did
 // not run, context.failure filled with it; the baton is back with the caller in any case.

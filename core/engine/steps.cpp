@@ -72,11 +72,11 @@ Status acquire_bundle(Context& context) {
     const std::string bundle = intent(context, "bundle");
     auto parent = files::open(paths::containers(context.engine.roots()), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (!parent) return fail(parent);
-    for (const char* below : {"", "/etc", "/logs"})
+    for (const char* below : {"", "/logs"})
         if (::mkdir((bundle + below).c_str(), 0700) != 0 && errno != EEXIST)
             return fail_errno(errno, "make directory '" + bundle + below + "'");
     for (const auto& [name, content] : context.birth->etc_files)
-        if (auto written = files::write_new(bundle + "/etc/" + name, content, 0644); !written) return written;
+        if (auto written = files::write_new(bundle + "/" + name, content, 0644); !written) return written;
     return {};
 }
 

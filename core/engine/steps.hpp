@@ -39,12 +39,13 @@ struct Birth {
     std::vector<LayerId> chain;
     Lifetime lifetime = Lifetime::kept;
     std::vector<MountRequest> mounts;
-    std::vector<std::pair<std::string, std::string>> etc_files; // name below the bundle's etc/, content
+    std::vector<std::pair<std::string, std::string>> etc_files; // name in the bundle and in /etc, content
     bool new_spec = true;                                       // config.json is not written yet
 };
 
-// mydocker-monitor before it has its plan. It is started as soon as its log sink is known, and loads it
-// while the command line makes the rest. Destroyed before the plan was sent, it ends, and is waited for.
+// mydocker-monitor before it has its plan. It is started as soon as its log sink is known, loads it and
+// begins init while the command line makes the rest. Destroyed before the plan was sent, it ends, is waited
+// for, and init dies with it.
 class MonitorProcess {
   public:
     [[nodiscard]] static Result<MonitorProcess> spawn(Engine& engine, const ContainerRecord& record);
@@ -71,7 +72,7 @@ class MonitorProcess {
 
 // The start of a process, as far as it has come.
 struct Running {
-    std::optional<MonitorProcess> ahead; // absent: started by the process step
+    std::optional<MonitorProcess> ahead; // from start_ahead() on
     UniqueFd session;                    // to the monitor that has its plan
 };
 

@@ -14,17 +14,41 @@ namespace {
 
 constexpr std::size_t kMostOrders = std::size_t{64} << 20U;
 
-Result<std::string> read_orders() {
-    auto status = sys::fstat(protocol::kOrdersFd);
+Result<std::string> read_whole(int fd) {
+    auto status = sys::fstat(fd);
     if (!status || !S_ISREG(status->st_mode) || static_cast<std::size_t>(status->st_size) > kMostOrders)
         return fail(Code::not_found, "there are no orders");
-    auto channel = sys::fstat(protocol::kChannelFd);
-    if (!channel || !S_ISSOCK(channel->st_mode)) return fail(Code::not_found, "there is no parent");
     std::string bytes(static_cast<std::size_t>(status->st_size), '\0');
-    auto count = sys::pread(protocol::kOrdersFd, bytes, 0);
+    auto count = sys::pread(fd, bytes, 0);
     if (!count) return fail(count);
     if (*count != bytes.size()) return fail(Code::corrupt, "the orders are incomplete");
     return bytes;
+}
+
+Result<std::string> read_orders() {
+    auto channel = sys::fstat(protocol::kChannelFd);
+    if (!channel || !S_ISSOCK(channel->st_mode)) return fail(Code::not_found, "there is no parent");
+    return read_whole(protocol::kOrdersFd);
+}
+
+// The rest of the orders, which was not known when this process was begun.
+Status receive_plan(Init& init) {
+    if (!init.plan_follows) return {};
+    auto packet = sys::receive_with_fds(init.channel, protocol::kMessageLimit);
+    if (!packet) return fail(packet);
+    if (packet->bytes.empty()) return fail(Code::cancelled, "the parent is gone");
+    auto message = protocol::decode_message(packet->bytes);
+    if (!message) return fail(message);
+    if (message->kind != protocol::MessageKind::plan || packet->fds.empty())
+        return fail(Code::internal, "expected the plan");
+    auto bytes = read_whole(packet->fds.front().get());
+    if (!bytes) return fail(bytes);
+    auto plan = decode(*bytes);
+    if (!plan) return fail(plan);
+    init.plan = std::move(*plan);
+    init.received_joins.assign(std::make_move_iterator(packet->fds.begin() + 1),
+                               std::make_move_iterator(packet->fds.end()));
+    return {};
 }
 
 Status ready(Init& init) {
@@ -52,9 +76,11 @@ struct Stage {
 constexpr Stage kStages[] = {
     {"refuse to be traced", refuse_tracing}, // before anything else is done among strangers
     {"map ids", await_mappings},
-    {"join the cgroups", join_cgroups}, // while single-threaded, and before the namespace that hides them
+    {"join the cgroups", join_cgroups}, // while single-threaded
     {"join the namespaces", join_namespaces},
     {"make the namespaces", make_namespaces}, // as root of the user namespace: they belong to it
+    {"receive the plan", receive_plan},
+    {"join the cgroups", join_received_cgroups}, // before the namespace that hides them
     {"leave the host's sessions", leave_host_sessions},
     {"isolate the mounts", isolate_mounts}, // before the first mount
     {"make the mounts", make_own_mounts},   // before the host's proc and sys are out of sight
@@ -98,6 +124,7 @@ Status take_orders(Init& init) {
     int next = protocol::kFirstExtraFd;
     for (std::uint32_t i = 0; i < orders->cgroup_joins; ++i)
         init.cgroup_joins.push_back(next++);
+    init.plan_follows = orders->plan_follows != 0;
     for (const std::uint32_t kind : orders->joined)
         init.joined.push_back({static_cast<NamespaceKind>(kind), next++});
     if (orders->target != 0) init.target = next++;

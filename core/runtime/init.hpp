@@ -33,6 +33,8 @@ struct Init {
     LaunchPlan plan;
     int channel = protocol::kChannelFd;
     std::vector<int> cgroup_joins;
+    std::vector<UniqueFd> received_joins; // that came with the plan
+    bool plan_follows = false;            // `plan` holds no more than the namespaces yet
     std::vector<Joined> joined;
     int target = -1; // a pidfd, whose process's namespaces are joined at once; -1: there is none
 

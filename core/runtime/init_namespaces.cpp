@@ -75,6 +75,13 @@ Status become_root_of_namespace() {
     return {};
 }
 
+// The kernel takes "0" as the writer; by descriptor, because the cgroup's path may be hidden here. While
+// there is one thread no other process has to be waited for.
+Status enter_cgroup(int fd) {
+    if (auto written = sys::write(fd, "0"); !written) return fail(written, "enter a cgroup");
+    return {};
+}
+
 // One call enters all of them or none: no order can leave one out, and no path is looked up.
 Status join_target(Init& init) {
     int types = 0;
@@ -126,11 +133,17 @@ Status await_mappings(Init& init) {
     return become_root_of_namespace();
 }
 
-// The kernel takes "0" as the writer; by descriptor, because the cgroup's path may be hidden here. While
-// there is one thread no other process has to be waited for.
 Status join_cgroups(Init& init) {
     for (const int fd : init.cgroup_joins)
-        if (auto written = sys::write(fd, "0"); !written) return fail(written, "enter a cgroup");
+        if (auto entered = enter_cgroup(fd); !entered) return entered;
+    return {};
+}
+
+// What was made of namespaces before is charged to the host: it is the same for every container.
+Status join_received_cgroups(Init& init) {
+    for (const UniqueFd& fd : init.received_joins)
+        if (auto entered = enter_cgroup(fd.get()); !entered) return entered;
+    init.received_joins.clear();
     return {};
 }
 

@@ -8,9 +8,10 @@
 namespace mydocker::runtime::init {
 
 // --- init_namespaces.cpp ---
-[[nodiscard]] Status refuse_tracing(Init& init); // by those who are in a joined pid namespace already
-[[nodiscard]] Status await_mappings(Init& init); // of a new user namespace; becomes its root
-[[nodiscard]] Status join_cgroups(Init& init);
+[[nodiscard]] Status refuse_tracing(Init& init);        // by those who are in a joined pid namespace already
+[[nodiscard]] Status await_mappings(Init& init);        // of a new user namespace; becomes its root
+[[nodiscard]] Status join_cgroups(Init& init);          // those of the orders
+[[nodiscard]] Status join_received_cgroups(Init& init); // those that came with the plan
 [[nodiscard]] Status join_namespaces(Init& init);
 [[nodiscard]] Status make_namespaces(Init& init);     // those that the parent did not make
 [[nodiscard]] Status leave_host_sessions(Init& init); // cgroup namespace, keyring

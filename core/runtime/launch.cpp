@@ -52,6 +52,13 @@ Status check_joins(const LaunchPlan& plan, const LaunchInput& input) {
     return fail(Code::internal, "the namespaces to join are not those of the plan");
 }
 
+Result<UniqueFd> memory_file(std::string_view bytes) {
+    auto memory = sys::memfd_create("mydocker-orders", 0);
+    if (!memory) return memory;
+    if (auto written = sys::write_all(memory->get(), bytes); !written) return fail(written);
+    return memory;
+}
+
 Result<UniqueFd> write_orders(const LaunchPlan& plan, const LaunchInput& input) {
     protocol::Orders orders;
     orders.cgroup_joins = static_cast<std::uint32_t>(input.cgroup_joins.size());
@@ -59,12 +66,9 @@ Result<UniqueFd> write_orders(const LaunchPlan& plan, const LaunchInput& input) 
         if (joined.kind != NamespaceKind::pid)
             orders.joined.push_back(static_cast<std::uint32_t>(joined.kind));
     orders.target = input.target >= 0 ? 1 : 0;
+    orders.plan_follows = input.plan_follows ? 1 : 0;
     orders.plan = encode(plan);
-    auto memory = sys::memfd_create("mydocker-orders", 0);
-    if (!memory) return memory;
-    if (auto written = sys::write_all(memory->get(), protocol::encode(orders)); !written)
-        return fail(written);
-    return memory;
+    return memory_file(protocol::encode(orders));
 }
 
 process::SpawnRequest spawn_request(const LaunchPlan& plan, const LaunchInput& input, int orders,
@@ -244,6 +248,16 @@ Result<Launch> Launch::begin(const LaunchPlan& plan, const LaunchInput& input) {
     launch.state_->terminal = plan.terminal;
     launch.state_->trace = input.trace;
     return launch;
+}
+
+Status Launch::hand_plan(const LaunchPlan& plan, std::span<const int> cgroup_joins) {
+    auto memory = memory_file(encode(plan));
+    if (!memory) return fail(memory, "hand mydocker-init the plan");
+    std::vector<int> fds{memory->get()};
+    fds.insert(fds.end(), cgroup_joins.begin(), cgroup_joins.end());
+    auto sent = sys::send_with_fds(channel(), protocol::encode(MessageKind::plan), fds);
+    if (!sent && !is_hangup(sent)) return fail(sent, "hand mydocker-init the plan");
+    return {};
 }
 
 Status Launch::make_mounts(const LaunchPlan& plan) {

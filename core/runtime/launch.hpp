@@ -11,6 +11,7 @@
 #include "runtime/protocol.hpp"
 
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,9 @@ struct LaunchInput {
     std::vector<JoinedNamespace> joined;
     // A pidfd: all of the plan's `join` are this process's, entered in one call; `joined` is empty then.
     int target = -1;
-    int standard[3] = {-1, -1, -1};   // the process's 0, 1, 2; unused with a terminal
+    int standard[3] = {-1, -1, -1}; // the process's 0, 1, 2; unused with a terminal
+    // The plan is that of namespace_plan(): init makes them, and waits for hand_plan().
+    bool plan_follows = false;
     trace::Recorder* trace = nullptr; // gets what parent and init do; outlives the launch
 };
 
@@ -56,6 +59,9 @@ class Launch {
     [[nodiscard]] pid_t pid() const;
     [[nodiscard]] int pidfd() const;
     [[nodiscard]] int channel() const; // readable when receive() would not wait
+
+    // With plan_follows, once, before make_mounts(). `cgroup_joins`: as in LaunchInput.
+    [[nodiscard]] Status hand_plan(const LaunchPlan& plan, std::span<const int> cgroup_joins);
 
     // Makes the mounts and hands them to init, which goes on to the point where only giving up privilege
     // and execve are left, and says `ready`. Once. Errors: the mount that could not be made, named.

@@ -299,6 +299,13 @@ Status plan_process(LaunchPlan& plan, const ProcessSpec& process) {
 
 } // namespace
 
+Result<LaunchPlan> namespace_plan(const ContainerSpec& spec) {
+    LaunchPlan plan;
+    if (auto planned = plan_namespaces(plan, spec); !planned) return fail(planned);
+    plan.terminal = spec.process.terminal;
+    return plan;
+}
+
 Result<LaunchPlan> make_plan(const ContainerSpec& spec, std::span<const sock_filter> seccomp,
                              std::span<const Mount> cgroup_mounts) {
     LaunchPlan plan;

@@ -124,6 +124,9 @@ struct LaunchPlan {
     bool trace = false; // parent and init note what they do, and how long it takes
 };
 
+// The part of a plan that init can begin with: the namespaces. Pure. Errors: as make_plan().
+[[nodiscard]] Result<LaunchPlan> namespace_plan(const ContainerSpec& spec);
+
 // `seccomp`: compiled for exactly this spec; empty: unconfined. `cgroup_mounts`: what the cgroup backend
 // wants seen in place of the spec's mount of type "cgroup". Pure.
 // Errors: invalid or unsupported, naming the member or value.

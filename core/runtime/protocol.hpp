@@ -8,8 +8,11 @@
 //     │  process whose namespaces are joined             │
 //     ├───────────────────────────────────────────────▶ │ reads its orders
 //     │  (user namespace: writes the id maps)            │ (user namespace: waits for `prepared`)
-//     │  makes the detached mounts                       │ joins; makes the rest of its namespaces, and the
-//     │                                                  │ mounts that show them
+//     │                                                  │ joins; makes the rest of its namespaces
+//     │  plan{the plan, a memory file, + cgroup joins}:  │
+//     │  where the orders came before it was known       │
+//     ├───────────────────────────────────────────────▶ │
+//     │  makes the detached mounts                       │ makes the mounts that show its namespaces
 //     │  prepared + the mounts' descriptors              │
 //     ├───────────────────────────────────────────────▶ │ attaches, pivots, hides, names
 //     │                     ready (+ terminal's master)  │
@@ -62,13 +65,21 @@ inline constexpr std::uint64_t kMadeByInit = CLONE_NEWNET | CLONE_NEWIPC | CLONE
 inline constexpr std::size_t kMessageLimit = 8192;
 inline constexpr std::size_t kMountsAMessage = 250; // SCM_RIGHTS passes 253
 
-enum class MessageKind : std::uint32_t { prepared = 1, ready = 2, go = 3, executing = 4, failed = 5 };
+enum class MessageKind : std::uint32_t {
+    prepared = 1,
+    ready = 2,
+    go = 3,
+    executing = 4,
+    failed = 5,
+    plan = 6,
+};
 
 // The orders: what the extra descriptors are, then the plan.
 struct Orders {
     std::uint32_t cgroup_joins = 0;
     std::vector<std::uint32_t> joined; // NamespaceKind of each
     std::uint32_t target = 0;          // 1: a pidfd, whose process's namespaces are joined at once
+    std::uint32_t plan_follows = 0;    // 1: `plan` holds no more than the namespaces
     std::string plan;                  // LaunchPlan, encoded
 };
 
@@ -79,6 +90,7 @@ struct Orders {
     for (const std::uint32_t kind : orders.joined)
         writer.put(kind);
     writer.put(orders.target);
+    writer.put(orders.plan_follows);
     writer.put(orders.plan);
     return writer.take();
 }
@@ -95,8 +107,9 @@ struct Orders {
         sane = sane && orders.joined.back() <= static_cast<std::uint32_t>(NamespaceKind::time);
     }
     reader.get(orders.target);
+    reader.get(orders.plan_follows);
     reader.get(orders.plan);
-    if (!sane || orders.target > 1 || !reader.complete())
+    if (!sane || orders.target > 1 || orders.plan_follows > 1 || !reader.complete())
         return fail(Code::corrupt, "the orders to mydocker-init are malformed");
     return orders;
 }
@@ -120,7 +133,7 @@ struct Message {
     Message message;
     codec::Reader reader(packet.substr(0, sizeof message.kind));
     reader.get(message.kind);
-    if (!reader.complete() || message.kind < MessageKind::prepared || message.kind > MessageKind::failed)
+    if (!reader.complete() || message.kind < MessageKind::prepared || message.kind > MessageKind::plan)
         return fail(Code::corrupt, "a message of a container's start is malformed");
     message.payload = packet.substr(sizeof message.kind);
     return message;

@@ -375,10 +375,10 @@ TEST_F(OddRecord, WithoutItsLogTheContainerCanOnlyBeRemoved) {
     expect_only_removable_without(directory, ".*'" + directory + "'.*No such file or directory \\(ENOENT\\)");
 }
 
-TEST_F(OddRecord, WithoutItsFilesOfEtcTheContainerCanOnlyBeRemoved) {
-    const std::string directory = root() + "/containers/" + id() + "/etc";
+TEST_F(OddRecord, WithoutItsFileOfHostsTheContainerCanOnlyBeRemoved) {
+    const std::string file = root() + "/containers/" + id() + "/hosts";
 
-    expect_only_removable_without(directory, ".*" + directory + "/host.*No such file or directory \\(ENOENT");
+    expect_only_removable_without(file, ".*'" + file + "'.*No such file or directory \\(ENOENT");
 }
 
 TEST_F(OddRecord, WithoutTheLayersOfItsImageTheContainerCanOnlyBeRemoved) {

@@ -118,6 +118,48 @@ TEST_F(InitOrder, JoinsCgroupsBeforeTheirNamespace) {
     expect_before("write [6] 0", "unshare 33554432");
 }
 
+// What init can do before the rest of the plan is known.
+class InitOrderAhead : public InitOrder {
+  protected:
+    void SetUp() override {
+        arrange(whole_plan());
+        LaunchPlan known;
+        known.clone_flags = whole_plan().clone_flags;
+        known.new_cgroup_namespace = true;
+        known.terminal = true;
+        protocol::Orders orders;
+        orders.plan_follows = 1;
+        orders.plan = encode(known);
+        FakeSys& fake = test::fake_sys();
+        fake.set_descriptor(protocol::kOrdersFd, "orders", {.bytes = protocol::encode(orders)});
+        fake.files["received 0"] = {.bytes = encode(whole_plan())};
+        fake.packets.push_front({protocol::encode(MessageKind::plan), 3});
+    }
+};
+
+TEST_F(InitOrderAhead, MakesTheNamespacesAndThenAsksForThePlan) {
+    EXPECT_EQ(run_all().stage, "execve");
+
+    expect_before("unshare", "receive");
+    EXPECT_EQ(test::fake_sys().count_of("execve /bin/top top"), 1);
+}
+
+TEST_F(InitOrderAhead, JoinsTheCgroupsThatComeWithThePlanBeforeTheirNamespace) {
+    (void)run_all();
+
+    expect_before("write [received 1] 0", "unshare 33554432"); // CLONE_NEWCGROUP
+    expect_before("write [received 2] 0", "unshare 33554432");
+}
+
+TEST_F(InitOrderAhead, WithoutThePlanExecutesNothing) {
+    FakeSys& fake = test::fake_sys();
+    for (const std::string& packet : {std::string(), protocol::encode(MessageKind::go)}) {
+        fake.packets.front() = {packet, 0};
+        EXPECT_EQ(run_all().stage, "receive the plan");
+    }
+    EXPECT_EQ(fake.count_of("execve"), 0);
+}
+
 TEST_F(InitOrder, AttachesInTheContainerOnly) {
     (void)run_all();
 
