@@ -5,6 +5,7 @@
 #include "engine/disk.hpp"
 #include "engine/lifecycle.hpp"
 #include "engine/prune.hpp"
+#include "engine/rebuild.hpp"
 #include "engine/spec_builder.hpp"
 
 #include <fcntl.h>
@@ -212,6 +213,7 @@ Result<std::vector<Finding>> check_system(Engine& engine) {
 
 Result<std::vector<Finding>> recover_system(Engine& engine, Orphans orphans, const ActionVisitor& told) {
     if (auto done = recover_containers(engine, told); !done) return fail(done);
+    if (auto done = rebuild_records(engine, orphans, told); !done) return fail(done);
     auto known = read_records(engine);
     if (!known) return fail(known);
     std::vector<std::pair<Finding, std::string>> unknown;

@@ -21,12 +21,12 @@ struct Finding {
 // Changes nothing.
 [[nodiscard]] Result<std::vector<Finding>> check_system(Engine& engine);
 
-// The files of a container whose record is lost: somebody's data, which no crash of ours leaves (a record is
-// written first and removed last).
+// The files of a container whose record is lost, and cannot be rebuilt: somebody's data, which no crash of
+// ours leaves (a record is written first and removed last).
 enum class Orphans { keep, remove };
 
-// Brings every container of a dead owner to rest and takes away what no record knows; tells each action.
-// Returns what is left: what could not be mended, and orphans that are kept.
+// Brings every container of a dead owner to rest, rebuilds records (rebuild.hpp) and takes away what no
+// record knows; tells each action. Returns what is left: what could not be mended, and orphans that are kept.
 using ActionVisitor = std::function<void(std::string_view action)>;
 [[nodiscard]] Result<std::vector<Finding>> recover_system(Engine& engine, Orphans orphans,
                                                           const ActionVisitor& told);

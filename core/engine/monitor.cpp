@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <utility>
@@ -130,6 +131,9 @@ Result<void> Monitor::start(FailedReport& failure) {
     if (auto told = send(session_.get(), MessageKind::started, spans); !told) session_.reset();
     newborn_ = {}; // With it init's program, which nobody needs open for a container's life.
     cgroup_.clear();
+    plan_.launch_plan = {};
+    (void)::malloc_trim(
+        0); // It may live for years, and there may be hundreds: what the start took goes back.
     serve_starter();
     return {};
 }

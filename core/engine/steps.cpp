@@ -3,6 +3,7 @@
 
 #include "engine/container_volumes.hpp"
 #include "engine/limits.hpp"
+#include "engine/rebuild.hpp"
 #include "engine/start_process.hpp"
 
 #include <array>
@@ -215,7 +216,9 @@ Status write_specs(const Context& context) {
     const std::string bundle = intent(context, "bundle");
     const runtime::ContainerSpec& spec = context.birth->spec;
     if (context.birth->new_spec) {
-        auto written = files::write_new(bundle + "/config.json", runtime::to_config_json(spec), 0600);
+        runtime::ContainerSpec noted = spec;
+        noted.annotations[std::string(kBirthNote)] = to_document(context.container.record);
+        auto written = files::write_new(bundle + "/config.json", runtime::to_config_json(noted), 0600);
         if (!written) return written;
     }
     return files::write_new(bundle + "/rootfs.json", runtime::to_rootfs_json(spec.rootfs), 0600);

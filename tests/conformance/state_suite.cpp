@@ -2,9 +2,6 @@
 // and damage do to it: state_crash_suite.cpp. Face only: no store's name or file appears here.
 #include "conformance/state_fixture.hpp"
 
-#include <algorithm>
-#include <chrono>
-#include <iostream>
 #include <numeric>
 
 namespace mydocker::conformance {
@@ -372,23 +369,14 @@ TEST_P(StateList, StopsForItsVisitorAndHandsTheErrorOn) {
     EXPECT_NE(walked.error().text.find("the visitor's own"), std::string::npos);
 }
 
-TEST_P(StateList, WalksAThousandRecordsQuickly) {
+// How long that takes is measured by tests/bench.
+TEST_P(StateList, WalksAThousandRecords) {
     constexpr unsigned kRecords = 1000;
     const std::string document(2000, 'x');
     for (unsigned i = 0; i < kRecords; ++i)
         given(test_id(i), "n" + std::to_string(i), document);
 
-    std::vector<std::int64_t> usec;
-    for (int round = 0; round < 9; ++round) {
-        const auto start = std::chrono::steady_clock::now();
-        EXPECT_EQ(listed_names(store()).size(), kRecords);
-        const auto spent = std::chrono::steady_clock::now() - start;
-        usec.push_back(std::chrono::duration_cast<std::chrono::microseconds>(spent).count());
-    }
-    std::ranges::sort(usec);
-    std::cout << "[   INFO   ] list of " << kRecords << " records: median " << usec[usec.size() / 2]
-              << " us\n";
-    EXPECT_LT(usec[usec.size() / 2], 250'000);
+    EXPECT_EQ(listed_names(store()).size(), kRecords);
 }
 
 TEST_P(StateSharing, ShowsEachInstanceTheChangesOfTheOther) {

@@ -1,0 +1,22 @@
+// Records that are lost or damaged, made anew from what is left of their containers: the bundle's config.json
+// carries the record as it was at birth, and the storage driver still has the writable layer.
+#pragma once
+
+#include "engine/check.hpp"
+#include "engine/engine.hpp"
+#include "engine/record.hpp"
+#include "mydocker/result.hpp"
+
+#include <string_view>
+
+namespace mydocker::engine {
+
+// Annotation of config.json: the record of the container at birth.
+inline constexpr std::string_view kBirthNote = "io.mydocker.record";
+
+// Rebuilds what can be proved, and tells of each; the rest is left for check_system() to find. What a newer
+// version wrote is not damaged, and orphans that are to be removed have no record to rebuild. Such a
+// container is at rest, under its first name if that is still free.
+[[nodiscard]] Status rebuild_records(Engine& engine, Orphans orphans, const ActionVisitor& told);
+
+} // namespace mydocker::engine
