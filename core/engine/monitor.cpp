@@ -131,9 +131,9 @@ Result<void> Monitor::start(FailedReport& failure) {
     if (auto told = send(session_.get(), MessageKind::started, spans); !told) session_.reset();
     newborn_ = {}; // With it init's program, which nobody needs open for a container's life.
     cgroup_.clear();
+    // It may live for years, and there may be hundreds: what only the start needed goes back.
     plan_.launch_plan = {};
-    (void)::malloc_trim(
-        0); // It may live for years, and there may be hundreds: what the start took goes back.
+    (void)::malloc_trim(0);
     serve_starter();
     return {};
 }
