@@ -42,6 +42,9 @@ Result<bool> try_once(int fd, const std::string& path, bool& stale) {
     return *locked && !stale;
 }
 
+constexpr int kShortWaits = 25;
+constexpr int kShortWait_ms = 1;
+
 // When waiting ends, if it does.
 class Deadline {
   public:
@@ -105,10 +108,15 @@ Result<Baton> Baton::take(const paths::Roots& roots, const ContainerId& id) {
 
 Result<Baton> Baton::wait(const paths::Roots& roots, const ContainerId& id,
                           std::optional<std::chrono::milliseconds> limit) {
-    // Most are free. To close a watch takes some 10 ms, since the kernel waits for its readers.
-    if (auto taken = take(roots, id); taken || taken.error().code != Code::busy) return taken;
-    const std::string path = paths::baton(roots, id);
+    // Most are free, or will be in a moment: an owner that records an end takes some 10 ms. As long takes it
+    // to close a watch, since the kernel waits for its readers (fsnotify_put_mark_wait): so that comes last.
     const Deadline deadline(limit);
+    for (int i = 0; i < kShortWaits; ++i) {
+        if (auto taken = take(roots, id); taken || taken.error().code != Code::busy) return taken;
+        if (deadline.has_passed()) break;
+        (void)sys::poll({}, kShortWait_ms);
+    }
+    const std::string path = paths::baton(roots, id);
     for (;;) {
         auto lock = open_lock(roots, id);
         if (!lock) return fail(lock);

@@ -61,7 +61,7 @@ int main(int argc, char** argv) {
     std::vector<double> mine;
     std::vector<double> conmon;
     for (int i = 0; i < runs; ++i) {
-        mine.push_back(kMegabytes / seconds(ours + "run -d --network none --name bench -v " + text +
+        mine.push_back(kMegabytes / seconds(ours + "run -d --network none --log-opt max-size=1g --name bench -v " + text +
                                             ":/text:ro busybox cat /text >/dev/null && " + ours +
                                             "wait bench >/dev/null"));
         expect_lines(ours + "logs bench");
