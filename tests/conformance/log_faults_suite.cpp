@@ -293,6 +293,7 @@ TEST_P(LogSinkFaults, AFileThatSomebodyEmptiedOrDeletedEndsNothing) {
 }
 
 TEST_P(LogSinkFaults, AFullDiskIsSaidAndSpoilsNoRecord) {
+    if (!keeps_files()) GTEST_SKIP() << kKeepsNoFiles;
     const auto why_not = on_small_filesystem(info_.directory, "size=256k", [&] {
         auto stream = sink_->open(info_);
         ASSERT_TRUE(stream) << describe(stream.error());
@@ -325,6 +326,7 @@ TEST_P(LogSinkFaults, AFullDiskIsSaidAndSpoilsNoRecord) {
 }
 
 TEST_P(LogSinkFaults, AFullDiskIsFoundAtOpen) {
+    if (!keeps_files()) GTEST_SKIP() << kKeepsNoFiles;
     const auto why_not = on_small_filesystem(info_.directory, "size=64k", [&] {
         test::write_text(info_.directory + "/ballast", std::string(100'000, 'x'));
 
@@ -337,6 +339,7 @@ TEST_P(LogSinkFaults, AFullDiskIsFoundAtOpen) {
 }
 
 TEST_P(LogSinkFaults, AReadOnlyPlaceIsFoundAtOpen) {
+    if (!keeps_files()) GTEST_SKIP() << kKeepsNoFiles;
     const auto why_not = on_small_filesystem(info_.directory, "size=64k,ro", [&] {
         const auto stream = sink_->open(info_);
 
@@ -348,6 +351,7 @@ TEST_P(LogSinkFaults, AReadOnlyPlaceIsFoundAtOpen) {
 }
 
 TEST_P(LogSinkFaults, AMissingDirectoryIsFoundAtOpen) {
+    if (!keeps_files()) GTEST_SKIP() << kKeepsNoFiles;
     info_.directory += "/missing";
 
     const auto stream = sink_->open(info_);

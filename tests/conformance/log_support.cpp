@@ -1,6 +1,7 @@
 // What the suites of the log sinks share.
 #include "conformance/log_support.hpp"
 
+#include <filesystem>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -70,6 +71,19 @@ std::unique_ptr<LogSink> LogSinkCase::rotating_instance() const {
     small.options = {{"max_size", "16k"}, {"max_files", "400"}};
     auto opened = GetParam().open(small);
     return opened ? std::move(*opened) : instance();
+}
+
+bool LogSinkCase::keeps_files() const {
+    const test::TempDir scratch;
+    StreamInfo info = info_;
+    info.directory = scratch.path();
+    const auto sink = instance();
+    auto stream = sink->open(info);
+    if (!stream) return true; // The case will show why.
+    const LogRecord record{.time_ns = 1, .source = LogSource::out, .partial = false, .bytes = "x"};
+    EXPECT_TRUE(sink->write(**stream, std::span(&record, 1)));
+    EXPECT_TRUE(sink->close(std::move(*stream)));
+    return !std::filesystem::is_empty(scratch.path());
 }
 
 Status LogSinkCase::keep(LogSink& sink, const std::vector<Kept>& records) const {

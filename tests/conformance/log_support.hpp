@@ -49,6 +49,9 @@ class LogSinkCase : public ::testing::TestWithParam<Subject<LogSink>> {
     // One that rotates early and keeps many files, if the sink has the customary options for it.
     [[nodiscard]] std::unique_ptr<LogSink> rotating_instance() const;
     [[nodiscard]] bool is_readable() const { return traits_.readable; }
+    // Whether a record that was written is in the container's directory; if not, its disk is none of the
+    // sink's.
+    [[nodiscard]] bool keeps_files() const;
 
     [[nodiscard]] Status keep(LogSink& sink, const std::vector<Kept>& records) const;
     [[nodiscard]] ReadBack read_all(const LogQuery& query = {}) const;
@@ -68,6 +71,7 @@ class LogSinkCase : public ::testing::TestWithParam<Subject<LogSink>> {
                                                              const std::string& options,
                                                              const std::function<void()>& work);
 
+inline constexpr const char* kKeepsNoFiles = "this sink keeps nothing in the container's directory";
 inline constexpr const char* kCannotRead = "this sink declares that it cannot read back";
 
 } // namespace mydocker::conformance

@@ -10,6 +10,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -19,31 +20,40 @@
 namespace {
 
 using mydocker::conformance::Setting;
-using mydocker::conformance::Subject;
 using mydocker::plugin::Kind;
 using mydocker::plugin::OpenRequest;
 using mydocker::plugin::Passport;
 using mydocker::plugin::PluginHost;
 
 constexpr const char* kUsage =
-    "usage: mydocker-plugin-check [--gtest_…] PLUGIN.so…\n"
+    "usage: mydocker-plugin-check [--gtest_…] [--option=KEY=VALUE]… PLUGIN.so…\n"
     "\n"
     "Judges plugins of mydocker: whether each file can be loaded, and whether its driver\n"
     "keeps the contract of its kind. Cases that this machine cannot run are skipped, with\n"
     "the reason. Run it as root. --gtest_filter=*PATTERN* picks cases, --gtest_list_tests\n"
-    "lists them. Exit status: 0 all kept, 1 something is wrong, 125 wrong usage.\n"
+    "lists them. --option gives the plugins behind it one, as mydocker.toml would.\n"
+    "Exit status: 0 all kept, 1 something is wrong, 125 wrong usage.\n"
     "\n"
     "Each file must be called <kind>-<name>.so and lie where only root can write.\n";
+
+constexpr std::string_view kOption = "--option=";
 
 void print_diagnostic(mydocker::LogLevel level, std::string_view text) {
     if (level < mydocker::LogLevel::warning) return;
     std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
 }
 
-// The options of one setting, typed by the driver's own specs, as the engine does with mydocker.toml.
-mydocker::Result<mydocker::Options> typed_options(const Passport& passport, const Setting& setting) {
-    mydocker::config::RawOptions given;
+// Options of the command line, by key.
+using GivenOptions = std::map<std::string, std::string>;
+
+// The options of one setting, or else of the command line, typed by the driver's own specs, as the engine
+// does with mydocker.toml.
+mydocker::Result<mydocker::Options> typed_options(const Passport& passport, const Setting& setting,
+                                                  GivenOptions options) {
     for (const auto& [key, text] : setting.options)
+        options.insert_or_assign(key, text);
+    mydocker::config::RawOptions given;
+    for (const auto& [key, text] : options)
         given.push_back(
             {.key = key, .value = mydocker::config::Untyped{text}, .key_origin = {}, .value_origin = {}});
     return mydocker::config::check_options(kind_word(passport.kind), passport.name, passport.options, given);
@@ -52,10 +62,11 @@ mydocker::Result<mydocker::Options> typed_options(const Passport& passport, cons
 // Registers a plugin for the suites of its kind. `open`: the PluginHost's function for the kind.
 template <class Driver>
 void add_subject(PluginHost& host, const std::string& path, const Passport& passport,
+                 const GivenOptions& given,
                  mydocker::Result<std::unique_ptr<Driver>> (PluginHost::*open)(const OpenRequest&)) {
-    const auto open_with = [&host, path, passport,
+    const auto open_with = [&host, path, passport, given,
                             open](const Setting& setting) -> mydocker::Result<std::unique_ptr<Driver>> {
-        auto options = typed_options(passport, setting);
+        auto options = typed_options(passport, setting, given);
         if (!options) return mydocker::fail(options);
         return (host.*open)({.name = passport.name,
                              .data_dir = setting.data_dir,
@@ -67,23 +78,23 @@ void add_subject(PluginHost& host, const std::string& path, const Passport& pass
 }
 
 // Rungs 2 to 5 of one file, then its place among the subjects.
-mydocker::Status add_plugin(PluginHost& host, const std::string& path) {
+mydocker::Status add_plugin(PluginHost& host, const std::string& path, const GivenOptions& given) {
     auto plugin = host.load_file(path);
     if (!plugin) return mydocker::fail(plugin);
-    if (auto defaults = typed_options(plugin->passport, {}); !defaults)
+    if (auto defaults = typed_options(plugin->passport, {}, given); !defaults)
         return mydocker::fail(defaults, "plugin '" + path + "'");
     switch (plugin->passport.kind) {
     case Kind::storage:
-        add_subject(host, path, plugin->passport, &PluginHost::open_storage);
+        add_subject(host, path, plugin->passport, given, &PluginHost::open_storage);
         return {};
     case Kind::cgroup:
-        add_subject(host, path, plugin->passport, &PluginHost::open_cgroup);
+        add_subject(host, path, plugin->passport, given, &PluginHost::open_cgroup);
         return {};
     case Kind::log:
-        add_subject(host, path, plugin->passport, &PluginHost::open_log);
+        add_subject(host, path, plugin->passport, given, &PluginHost::open_log);
         return {};
     case Kind::state:
-        add_subject(host, path, plugin->passport, &PluginHost::open_state);
+        add_subject(host, path, plugin->passport, given, &PluginHost::open_state);
         return {};
     case Kind::network:
     case Kind::volume:
@@ -118,6 +129,7 @@ int main(int argc, char** argv) {
     mydocker::plugin::install_crash_reporter("mydocker-plugin-check");
     PluginHost host({}, &print_diagnostic);
     std::vector<char*> google{argv[0]}; // GoogleTest's own arguments
+    GivenOptions given;
     int plugins = 0;
     int refused = 0;
     for (int i = 1; i < argc; ++i) {
@@ -127,9 +139,15 @@ int main(int argc, char** argv) {
             google.push_back(argv[i]);
             continue;
         }
+        if (argument.starts_with(kOption) && argument.find('=', kOption.size()) != argument.npos) {
+            const std::string_view pair = argument.substr(kOption.size());
+            given.insert_or_assign(std::string(pair.substr(0, pair.find('='))),
+                                   std::string(pair.substr(pair.find('=') + 1)));
+            continue;
+        }
         if (argument.starts_with('-')) return refuse_usage("unknown flag " + std::string(argument));
         ++plugins;
-        if (auto added = add_plugin(host, absolute(argv[i])); !added) {
+        if (auto added = add_plugin(host, absolute(argv[i]), given); !added) {
             std::fprintf(stderr, "mydocker-plugin-check: %s\n", describe(added.error()).c_str());
             ++refused;
         }

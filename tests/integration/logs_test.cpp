@@ -3,6 +3,7 @@
 #include "support/terminal.hpp"
 
 #include <csignal>
+#include <filesystem>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -173,6 +174,20 @@ TEST_F(LogsOf, ADriverThatCannotReadBackSaysWhichCan) {
         outcome.err.find("log driver 'text-file' of container 'talker' cannot read back; 'json-file' can"),
         std::string::npos)
         << outcome.err;
+}
+
+TEST_F(LogsOf, ADriverThatKeepsNothingSaysSo) {
+    const std::string id = start_detached("quiet", {"--log-driver", "none"}, {"echo", "into the void"});
+    ASSERT_EQ(mydocker({"wait", "quiet"}).out, "0\n");
+
+    const Outcome outcome = mydocker({"logs", "quiet"});
+
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_TRUE(matches(outcome.err, "log driver 'none' of container 'quiet' cannot read back; 'json-file' "
+                                     "can: .*; log none: nothing of its output was kept"))
+        << outcome.err;
+    EXPECT_TRUE(std::filesystem::is_empty(root() + "/containers/" + id + "/logs"));
+    EXPECT_EQ(mydocker({"run", "--rm", "--log-driver", "none", "busybox", "echo", "heard"}).out, "heard\n");
 }
 
 } // namespace

@@ -101,7 +101,7 @@ Status Writer::remove_too_old() {
 Status Writer::refresh() {
     if (!file_) return open_current();
     struct stat status{};
-    if (::fstat(file_.get(), &status) != 0) return {}; // What was known holds, most likely; the record is kept.
+    if (::fstat(file_.get(), &status) != 0) return {}; // It is most likely as it was: the record is kept.
     if (status.st_nlink == 0) return open_current();
     const auto size = static_cast<std::uint64_t>(status.st_size);
     if (size == 0 && size_ != 0) ++number_;

@@ -16,10 +16,6 @@ constexpr const char* kNamesPending = "names.pending";
     return std::string(kNames) + "/" + name.str();
 }
 
-[[nodiscard]] std::unexpected<Error> name_taken(const ContainerName& name, const ContainerId& owner) {
-    return fail(Code::exists, "name '" + name.str() + "' is used by container " + owner.str());
-}
-
 } // namespace
 
 // Only what the link says. Something else than a link to an id counts as no entry.

@@ -9,21 +9,12 @@ namespace mydocker::json_state {
 namespace {
 
 constexpr std::size_t kIdLength = 64;
-constexpr std::size_t kShortIdLength = 12;
 constexpr std::size_t kPackedLength = 43;
 constexpr std::string_view kHexDigits = "0123456789abcdef";
 constexpr std::string_view kBase64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-[[nodiscard]] bool is_lower_hex(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-}
-
 [[nodiscard]] std::uint32_t hex_value(char digit) {
     return static_cast<std::uint32_t>(digit <= '9' ? digit - '0' : digit - 'a' + 10);
-}
-
-[[nodiscard]] bool is_alphanumeric(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
 // Adler-32, resumable: start with 1. Source: RFC 1950, section 8.2.
@@ -206,36 +197,6 @@ Result<Record> decode(std::string text, const ContainerId& id) {
     return record;
 }
 
-bool is_id(std::string_view text) {
-    return text.size() == kIdLength && std::ranges::all_of(text, is_lower_hex);
-}
-
-bool is_name(std::string_view text) {
-    if (text.empty() || text.size() > kMaxName || !is_alphanumeric(text.front())) return false;
-    return std::ranges::all_of(text,
-                               [](char c) { return is_alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
-}
-
-Status check_id(const ContainerId& id) {
-    if (is_id(id.str())) return {};
-    return fail(Code::invalid, "container id '" + id.str().substr(0, kIdLength) +
-                                   "': it needs to be 64 lower-case hex digits");
-}
-
-Status check_name(const ContainerName& name) {
-    if (is_name(name.str())) return {};
-    return fail(Code::invalid, "container name '" + name.str().substr(0, kMaxName) +
-                                   "': it may contain letters, digits, _ . - and begins with a letter or "
-                                   "digit, at most " +
-                                   std::to_string(kMaxName) + " of them");
-}
-
-Status check_document(std::string_view document) {
-    if (document.size() <= kMaxDocument) return {};
-    return fail(Code::invalid, "document of " + std::to_string(document.size()) + " bytes: at most " +
-                                   std::to_string(kMaxDocument) + " are kept");
-}
-
 std::string pack_id(const ContainerId& id) {
     std::string text;
     text.reserve(kPackedLength);
@@ -266,10 +227,6 @@ std::optional<ContainerId> unpack_id(std::string_view text) {
     if (spare_bits_set) return std::nullopt;
     id.resize(kIdLength);
     return ContainerId(std::move(id));
-}
-
-std::string short_id(const ContainerId& id) {
-    return is_id(id.str()) ? id.str().substr(0, kShortIdLength) : id.str();
 }
 
 } // namespace mydocker::json_state

@@ -1,5 +1,5 @@
-// One record as bytes: encode, decode, and the rules for ids, names and documents. Pure; not for
-// files (record_files) and not for what a document means (nobody here looks into one).
+// One record as bytes: encode and decode. Pure; not for files (record_files) and not for what a document
+// means (nobody here looks into one).
 //
 //   <data_dir>/                     0700
 //   ├── lock                        OFD-locked during a change; its size counts the reservations made
@@ -20,6 +20,8 @@
 #include "mydocker/result.hpp"
 #include "mydocker/state_store.hpp"
 
+#include "state/common/rules.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -28,10 +30,20 @@
 
 namespace mydocker::json_state {
 
+using state::changed;
+using state::check_document;
+using state::check_id;
+using state::check_name;
+using state::is_expected;
+using state::is_id;
+using state::is_name;
+using state::kMaxDocument;
+using state::name_taken;
+using state::no_such;
+using state::short_id;
+
 inline constexpr std::uint64_t kSchema = 1;
-inline constexpr std::size_t kMaxDocument = 1U << 20U;
 inline constexpr std::size_t kMaxHeader = 640; // 64 of the id, 253 of the name, four numbers, the keys
-inline constexpr std::size_t kMaxName = 253;
 
 struct Record {
     ContainerId id;
@@ -48,20 +60,9 @@ struct Record {
 // unsupported for a newer schema.
 [[nodiscard]] Result<Record> decode(std::string text, const ContainerId& id);
 
-[[nodiscard]] bool is_id(std::string_view text);   // 64 lower-case hex digits
-[[nodiscard]] bool is_name(std::string_view text); // [a-zA-Z0-9][a-zA-Z0-9_.-]*, at most kMaxName
-
 // An id in 43 characters of base64url (RFC 4648): a link's text of less than 60 bytes is kept in the
 // inode by ext4, a longer one costs a block, and 80 us more when it is removed.
 [[nodiscard]] std::string pack_id(const ContainerId& id);                  // needs is_id
 [[nodiscard]] std::optional<ContainerId> unpack_id(std::string_view text); // nothing: it is none
-
-// Errors: invalid. They are what keeps ids and names from being paths.
-[[nodiscard]] Status check_id(const ContainerId& id);
-[[nodiscard]] Status check_name(const ContainerName& name);
-[[nodiscard]] Status check_document(std::string_view document);
-
-// The first digits of an id, for messages; any other text as it is.
-[[nodiscard]] std::string short_id(const ContainerId& id);
 
 } // namespace mydocker::json_state

@@ -25,10 +25,6 @@ constexpr mode_t kFileMode = 0600;
     return std::string(kRecords) + "/" + id.str();
 }
 
-[[nodiscard]] std::unexpected<Error> no_container(const ContainerId& id) {
-    return fail(Code::not_found, "no container '" + short_id(id) + "'");
-}
-
 [[nodiscard]] const char* kind_of(mode_t mode) {
     if (S_ISLNK(mode)) return "a symbolic link";
     if (S_ISDIR(mode)) return "a directory";
@@ -91,7 +87,7 @@ Result<Record> RecordFiles::read(const ContainerId& id) const {
         ::openat(directory(), name.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY));
     if (!fd) {
         const int error = errno;
-        if (error == ENOENT) return no_container(id);
+        if (error == ENOENT) return no_such(short_id(id));
         if (error == ELOOP) return not_a_record(id, path_of(name), "is a symbolic link, not a regular file");
         if (error == ENXIO) return not_a_record(id, path_of(name), "is not a regular file");
         return fail_errno(error, "open " + path_of(name));
@@ -123,7 +119,7 @@ Result<FileIdentity> RecordFiles::identity(const ContainerId& id) const {
     struct stat status{};
     if (::fstatat(directory(), name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) return identity_of(status);
     const int error = errno;
-    if (error == ENOENT) return no_container(id);
+    if (error == ENOENT) return no_such(short_id(id));
     return fail_errno(error, "stat " + path_of(name));
 }
 

@@ -4,29 +4,11 @@
 
 #include "listing.hpp"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace mydocker::json_state {
-namespace {
-
-[[nodiscard]] std::unexpected<Error> no_such(std::string_view what) {
-    return fail(Code::not_found, "no container '" + std::string(what) + "'");
-}
-
-[[nodiscard]] bool is_expected(const Record& record, Revision expected) {
-    return expected == kAnyRevision || record.revision == expected;
-}
-
-[[nodiscard]] std::unexpected<Error> changed(const Record& record, Revision expected) {
-    return fail(Code::conflict, "container " + short_id(record.id) +
-                                    " was changed by another process: it has revision " +
-                                    std::to_string(record.revision) + ", not " + std::to_string(expected));
-}
-
-} // namespace
 
 Result<std::unique_ptr<StateStore>> JsonFileStore::open(Host host) {
     return std::make_unique<JsonFileStore>(std::move(host));
@@ -121,7 +103,6 @@ Result<ContainerId> JsonFileStore::resolve(std::string_view name_or_prefix) {
 }
 
 Result<ContainerId> JsonFileStore::resolve_prefix(std::string_view prefix) const {
-    constexpr std::size_t kNamed = 5;
     auto entries = files_.entries();
     if (!entries) return fail(entries);
     std::vector<ContainerId> fitting;
@@ -129,13 +110,7 @@ Result<ContainerId> JsonFileStore::resolve_prefix(std::string_view prefix) const
         if (is_id(entry.name) && entry.name.starts_with(prefix)) fitting.emplace_back(entry.name);
     if (fitting.empty()) return no_such(prefix);
     if (fitting.size() == 1) return std::move(fitting.front());
-
-    const std::size_t shown = std::max<std::size_t>(12, prefix.size() + 4);
-    std::string text = "'" + std::string(prefix) + "' fits ";
-    for (std::size_t i = 0; i < std::min(fitting.size(), kNamed); ++i)
-        text += (i == 0 ? "" : ", ") + fitting[i].str().substr(0, shown);
-    if (fitting.size() > kNamed) text += " and " + std::to_string(fitting.size() - kNamed) + " more";
-    return fail(Code::conflict, std::move(text));
+    return state::ambiguous(prefix, fitting, fitting.size());
 }
 
 // The records decide, so a name that the index lost is still found; only a miss pays for it.
@@ -176,7 +151,7 @@ Result<Revision> JsonFileStore::save(const ContainerId& id, std::string_view doc
     if (!lock) return fail(lock);
     auto record = current(id);
     if (!record) return fail(record);
-    if (!is_expected(*record, expected)) return changed(*record, expected);
+    if (!is_expected(record->revision, expected)) return changed(id, record->revision, expected);
     ++record->revision;
     return write(std::move(*record), document, Placement::replace);
 }
@@ -213,7 +188,7 @@ Status JsonFileStore::remove(const ContainerId& id, Revision expected) {
         if (!removable) return fail(record);
         return files_.remove(id);
     }
-    if (!is_expected(*record, expected)) return changed(*record, expected);
+    if (!is_expected(record->revision, expected)) return changed(id, record->revision, expected);
     if (auto removed = files_.remove(id); !removed) return removed;
     (void)names_.release(record->name, id); // A stale entry hurts nobody.
     return {};

@@ -1,5 +1,7 @@
 #include "store_lock.hpp"
 
+#include "state/common/process_words.hpp"
+
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
@@ -27,24 +29,6 @@ constexpr const char* kLock = "lock";
 
 [[nodiscard]] bool is_taken(int error) {
     return error == EAGAIN || error == EACCES; // fcntl(2) allows both
-}
-
-// A process's command line and state as they may be printed: "mydocker rm a, stopped".
-[[nodiscard]] std::string describe_process(const std::string& pid) {
-    constexpr std::size_t kLongest = 100;
-    auto words = files::read_file("/proc/" + pid + "/cmdline", 1U << 21U);
-    std::string command = words ? *words : "";
-    while (!command.empty() && command.back() == '\0')
-        command.pop_back();
-    std::ranges::replace(command, '\0', ' ');
-    std::ranges::replace_if(command, [](unsigned char c) { return c < 0x20 || c >= 0x7f; }, '?');
-    if (command.size() > kLongest) command = command.substr(0, kLongest) + "…";
-    const auto stat = files::read_file("/proc/" + pid + "/stat", 1U << 12U);
-    // pid (comm) state …; comm may contain anything, ')' too.
-    const auto close = stat ? stat->rfind(')') : std::string::npos;
-    const char state = close != std::string::npos && close + 2 < stat->size() ? (*stat)[close + 2] : '?';
-    const bool stopped = state == 'T' || state == 't';
-    return (command.empty() ? "command unknown" : command) + (stopped ? ", stopped" : "");
 }
 
 // Whether the descriptor, an entry of /proc/PID/fd, is the lock's file and holds the lock.
@@ -80,7 +64,8 @@ constexpr const char* kLock = "lock";
     struct stat lock{};
     const auto pid = ::fstat(fd, &lock) == 0 ? find_holder(lock) : std::nullopt;
     if (!pid) return fail(Code::timeout, path + " is locked by a process that cannot be seen from here");
-    return fail(Code::timeout, path + " is locked by pid " + *pid + " (" + describe_process(*pid) + ")");
+    return fail(Code::timeout,
+                path + " is locked by pid " + *pid + " (" + state::describe_process(*pid) + ")");
 }
 
 } // namespace

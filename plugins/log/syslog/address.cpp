@@ -1,0 +1,99 @@
+#include "address.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+namespace mydocker::syslog {
+namespace {
+
+constexpr std::string_view kLocal = "unix://";
+constexpr std::string_view kUdp = "udp://";
+constexpr std::string_view kUdpPort = "514"; // RFC 5426, section 3.3
+constexpr int kSocketFlags = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+[[nodiscard]] std::unexpected<Error> bad_address(std::string_view text) {
+    return fail(Code::invalid, "use syslog address '" + std::string(text) +
+                                   "'; it must be the absolute path of a socket, or udp://HOST[:PORT]");
+}
+
+[[nodiscard]] bool is_port(std::string_view text) {
+    return !text.empty() && text.size() <= 5 &&
+           text.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+[[nodiscard]] Result<Address> parse_udp(std::string_view text) {
+    std::string_view rest = text.substr(kUdp.size());
+    Address address{.text = std::string(text), .path = {}, .host = {}, .port = std::string(kUdpPort)};
+    if (rest.starts_with('[')) { // An IPv6 address has colons of its own.
+        const auto end = rest.find(']');
+        if (end == std::string_view::npos) return bad_address(text);
+        address.host = rest.substr(1, end - 1);
+        rest.remove_prefix(end + 1);
+    } else {
+        address.host = rest.substr(0, rest.find(':'));
+        rest.remove_prefix(address.host.size());
+    }
+    if (address.host.empty()) return bad_address(text);
+    if (rest.empty()) return address;
+    if (!rest.starts_with(':') || !is_port(rest.substr(1))) return bad_address(text);
+    address.port = rest.substr(1);
+    return address;
+}
+
+[[nodiscard]] std::string attempt(const Address& address) {
+    return "connect to syslog server '" + address.text + "'";
+}
+
+[[nodiscard]] Result<UniqueFd> connect_local(const Address& address) {
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    if (address.path.size() >= sizeof name.sun_path) return fail_errno(ENAMETOOLONG, attempt(address));
+    std::ranges::copy(address.path, name.sun_path);
+    UniqueFd fd(::socket(AF_UNIX, kSocketFlags, 0));
+    if (!fd) return fail_errno(errno, attempt(address));
+    const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&name));
+    if (::connect(fd.get(), generic, sizeof name) != 0) return fail_errno(errno, attempt(address));
+    return fd;
+}
+
+struct FreeAddresses {
+    void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
+};
+
+[[nodiscard]] Result<UniqueFd> connect_udp(const Address& address) {
+    addrinfo hints{};
+    hints.ai_family = AF_UNSPEC;
+    hints.ai_socktype = SOCK_DGRAM;
+    addrinfo* found = nullptr;
+    const int code = ::getaddrinfo(address.host.c_str(), address.port.c_str(), &hints, &found);
+    if (code != 0) return fail(Code::not_found, attempt(address) + ": " + ::gai_strerror(code));
+    const std::unique_ptr<addrinfo, FreeAddresses> list(found);
+    int error = 0;
+    for (const addrinfo* each = list.get(); each != nullptr; each = each->ai_next) {
+        UniqueFd fd(::socket(each->ai_family, kSocketFlags, 0));
+        if (fd && ::connect(fd.get(), each->ai_addr, each->ai_addrlen) == 0) return fd;
+        error = errno;
+    }
+    return fail_errno(error, attempt(address));
+}
+
+} // namespace
+
+Result<Address> parse_address(std::string_view text) {
+    if (text.starts_with(kUdp)) return parse_udp(text);
+    std::string_view path = text;
+    if (path.starts_with(kLocal)) path.remove_prefix(kLocal.size());
+    if (!path.starts_with('/')) return bad_address(text);
+    return Address{.text = std::string(text), .path = std::string(path), .host = {}, .port = {}};
+}
+
+Result<UniqueFd> connect_to(const Address& address) {
+    return address.is_local() ? connect_local(address) : connect_udp(address);
+}
+
+} // namespace mydocker::syslog

@@ -1,0 +1,29 @@
+// Where a syslog server is, and the way there: a datagram socket that never waits.
+#pragma once
+
+#include "mydocker/result.hpp"
+#include "mydocker/support/files.hpp"
+
+#include <string>
+#include <string_view>
+
+namespace mydocker::syslog {
+
+// "/dev/log", "unix:///dev/log", "udp://loghost", "udp://[fe80::1]:1514"
+struct Address {
+    std::string text; // as it was given
+    std::string path; // of a local socket; empty: UDP
+    std::string host;
+    std::string port;
+
+    [[nodiscard]] bool is_local() const { return !path.empty(); }
+};
+
+// Errors: invalid.
+[[nodiscard]] Result<Address> parse_address(std::string_view text);
+
+// A connected socket. A host's name is looked up, which may take as long as the resolver's patience.
+// Errors: what connect(2) says; not_found when there is no such host.
+[[nodiscard]] Result<UniqueFd> connect_to(const Address& address);
+
+} // namespace mydocker::syslog
