@@ -13,6 +13,12 @@
 namespace mydocker::engine {
 namespace {
 
+// Its run directory is emptied when the baton is given up: that of no id would be the run root.
+Status check_id(const ContainerId& id) {
+    if (paths::is_id(id.str())) return {};
+    return fail(Code::invalid, "'" + id.str() + "' is no container's id");
+}
+
 // Whether the locked file is still the one at its path: a finished owner may have unlinked it between
 // our open and our lock.
 bool is_current(int fd, const std::string& path) {
@@ -67,6 +73,27 @@ class Deadline {
     std::optional<std::int64_t> at_ns_;
 };
 
+// Most are free, or will be in a moment: an owner that records an end takes some 10 ms. To close a watch
+// takes as long, since the kernel waits for its readers (fsnotify_put_mark_wait). So this comes first, for a
+// moment. None: somebody holds it still.
+Result<UniqueFd> take_soon(const paths::Roots& roots, const ContainerId& id, const Deadline& deadline) {
+    const std::string path = paths::baton(roots, id);
+    auto lock = open_lock(roots, id);
+    for (int i = 0; i < kShortWaits; ++i) {
+        if (!lock) return fail(lock);
+        bool stale = false;
+        auto taken = try_once(lock->get(), path, stale);
+        if (!taken) return fail(taken);
+        if (*taken) return lock;
+        if (deadline.has_passed()) break;
+        if (stale)
+            lock = open_lock(roots, id);
+        else
+            (void)sys::poll({}, kShortWait_ms);
+    }
+    return UniqueFd();
+}
+
 // Waits for one lock file. False: it is stale. Errors: timeout.
 Result<bool> wait_for_file(int fd, const std::string& path, int events, const Deadline& deadline) {
     constexpr int kLongestPause = 1000;
@@ -93,6 +120,7 @@ Result<bool> wait_for_file(int fd, const std::string& path, int events, const De
 } // namespace
 
 Result<Baton> Baton::take(const paths::Roots& roots, const ContainerId& id) {
+    if (auto sane = check_id(id); !sane) return fail(sane);
     const std::string path = paths::baton(roots, id);
     for (;;) {
         auto lock = open_lock(roots, id);
@@ -108,14 +136,11 @@ Result<Baton> Baton::take(const paths::Roots& roots, const ContainerId& id) {
 
 Result<Baton> Baton::wait(const paths::Roots& roots, const ContainerId& id,
                           std::optional<std::chrono::milliseconds> limit) {
-    // Most are free, or will be in a moment: an owner that records an end takes some 10 ms. As long takes it
-    // to close a watch, since the kernel waits for its readers (fsnotify_put_mark_wait): so that comes last.
+    if (auto sane = check_id(id); !sane) return fail(sane);
     const Deadline deadline(limit);
-    for (int i = 0; i < kShortWaits; ++i) {
-        if (auto taken = take(roots, id); taken || taken.error().code != Code::busy) return taken;
-        if (deadline.has_passed()) break;
-        (void)sys::poll({}, kShortWait_ms);
-    }
+    auto soon = take_soon(roots, id, deadline);
+    if (!soon) return fail(soon);
+    if (*soon) return Baton(std::move(*soon));
     const std::string path = paths::baton(roots, id);
     for (;;) {
         auto lock = open_lock(roots, id);

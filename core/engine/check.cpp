@@ -139,11 +139,14 @@ bool holds_data(const Finding& finding) {
     return finding.kind == "writable layer" || finding.kind == "bundle";
 }
 
-// Whether a record or an owner has come since the walk began: then it is no orphan.
+// Whether a record or an owner has come since the walk began, or another state store knows it: then it is no
+// orphan.
 bool is_known_by_now(Engine& engine, const Finding& finding) {
     if (!holds_data(finding) || !paths::is_id(finding.name)) return false;
-    const auto container = engine.load(ContainerId(finding.name));
-    return container || container.error().code != Code::not_found || is_in_hands(engine, finding.name);
+    const ContainerId id(finding.name);
+    const auto container = engine.load(id);
+    return container || container.error().code != Code::not_found || is_in_hands(engine, finding.name) ||
+           is_of_another_store(engine, id);
 }
 
 // An orphan that a driver of ours can take away by its name.
@@ -213,7 +216,9 @@ Result<std::vector<Finding>> check_system(Engine& engine) {
 
 Result<std::vector<Finding>> recover_system(Engine& engine, Orphans orphans, const ActionVisitor& told) {
     if (auto done = recover_containers(engine, told); !done) return fail(done);
-    if (auto done = rebuild_records(engine, orphans, told); !done) return fail(done);
+    // Who wants orphans removed does not want them rebuilt, and what is damaged is no orphan.
+    if (orphans == Orphans::keep)
+        if (auto done = rebuild_records(engine, told); !done) return fail(done);
     auto known = read_records(engine);
     if (!known) return fail(known);
     std::vector<std::pair<Finding, std::string>> unknown;

@@ -78,6 +78,7 @@ class Engine {
     [[nodiscard]] Result<StorageChoice> selected_storage();
     [[nodiscard]] Result<CgroupChoice> selected_cgroup();
     [[nodiscard]] std::string selected_log() const;
+    [[nodiscard]] const std::string& selected_state() const { return setup_.config.state_driver.value; }
 
     // A driver by name: that of an existing container, whatever is selected now.
     [[nodiscard]] Result<StorageDriver*> storage(const std::string& name);

@@ -37,16 +37,16 @@ Monitor::Monitor(Newborn newborn, MonitorPlan plan, std::vector<UniqueFd> cgroup
                  std::unique_ptr<LogSink> sink, std::unique_ptr<LogSink::Stream> stream)
     : newborn_(std::move(newborn)),
       plan_(std::move(plan)),
-      terminal_(newborn_.plan.terminal),
-      interactive_(newborn_.plan.interactive),
+      terminal_(newborn_->plan.terminal),
+      interactive_(newborn_->plan.interactive),
       cgroup_(std::move(cgroup)),
       sink_(std::move(sink)),
       stream_(std::move(stream)),
       health_(plan_.health, plan_.health_times),
-      input_(std::move(newborn_.input)) {
+      input_(std::move(newborn_->input)) {
     copier_.emplace(*sink_, *stream_);
-    outputs_[0] = {std::move(newborn_.outputs[0]), LogSource::out, MessageKind::output};
-    outputs_[1] = {std::move(newborn_.outputs[1]), LogSource::err, MessageKind::error_output};
+    outputs_[0] = {std::move(newborn_->outputs[0]), LogSource::out, MessageKind::output};
+    outputs_[1] = {std::move(newborn_->outputs[1]), LogSource::err, MessageKind::error_output};
 }
 
 // Open to guests. A socket that an earlier monitor left is taken away first.
@@ -66,11 +66,11 @@ Status Monitor::listen() {
 // Waits for init's next word; a starter that goes away meanwhile ends the start.
 Result<runtime::InitMessage> Monitor::await_init() {
     for (;;) {
-        std::array<pollfd, 2> fds{pollfd{newborn_.launch->channel(), POLLIN, 0},
+        std::array<pollfd, 2> fds{pollfd{newborn_->launch->channel(), POLLIN, 0},
                                   pollfd{session_.get(), POLLRDHUP, 0}};
         auto ready = sys::poll(fds, -1);
         if (!ready) return fail(ready);
-        if (fds[0].revents != 0) return newborn_.launch->receive();
+        if (fds[0].revents != 0) return newborn_->launch->receive();
         if (fds[1].revents != 0)
             return fail(Code::cancelled, "the command line that asked for the start is gone");
     }
@@ -90,17 +90,17 @@ Status Monitor::begin() {
     if (!plan) return fail(plan);
     if (cgroup_.size() != plan_.cgroup_fds || (plan_.cgroup_by_directory && cgroup_.size() != 1))
         return fail(Code::internal, "the descriptors are not those of the plan");
-    if (auto handed = hand_plan(newborn_, *plan, plan_.cgroup_by_directory, cgroup_); !handed) return handed;
-    auto sent = send(session_.get(), MessageKind::spawned, encode(SpawnedReport{newborn_.process}));
+    if (auto handed = hand_plan(*newborn_, *plan, plan_.cgroup_by_directory, cgroup_); !handed) return handed;
+    auto sent = send(session_.get(), MessageKind::spawned, encode(SpawnedReport{newborn_->process}));
     if (!sent && sent.error().sys_errno == EPIPE)
         return fail(Code::cancelled, "the command line that asked for the start is gone");
     if (!sent) return fail(sent, "tell the command line of the process");
-    return newborn_.launch->make_mounts(*plan);
+    return newborn_->launch->make_mounts(*plan);
 }
 
 Result<void> Monitor::start(FailedReport& failure) {
     auto fail_with = [&](const Error& error, int exit_code) {
-        newborn_.launch.reset(); // Init is killed and reaped before anybody hears of it.
+        newborn_->launch.reset(); // Init is killed and reaped before anybody hears of it.
         failure = {error, exit_code};
         return std::unexpected<Error>(error);
     };
@@ -115,24 +115,24 @@ Result<void> Monitor::start(FailedReport& failure) {
     // From here on the start is kept, whoever dies: recovery looks for this mark.
     if (auto marked = set_start_mark(kBatonFd, StartMark::let_go); !marked)
         return fail_with(marked.error(), 125);
-    if (auto gone = newborn_.launch->go(); !gone) return fail_with(gone.error(), 125);
+    if (auto gone = newborn_->launch->go(); !gone) return fail_with(gone.error(), 125);
 
-    message = newborn_.launch->receive();
+    message = newborn_->launch->receive();
     if (!message || message->kind == runtime::InitMessage::Kind::failed) {
         (void)set_start_mark(kBatonFd, StartMark::starting); // It did not run after all; the byte is there.
         if (!message) return fail_with(message.error(), 125);
         return fail_with(message->failure.error, message->failure.exit_code);
     }
-    watch_ = newborn_.launch->take_watch();
-    child_ = newborn_.launch->release();
-    const auto& trace = newborn_.trace;
+    watch_ = newborn_->launch->take_watch();
+    child_ = newborn_->launch->release();
+    const auto& trace = newborn_->trace;
     const std::string spans = trace ? trace::encode(trace->spans(), kMaxPayload) : std::string();
     // A starter that cannot be told must not wait for it; one that died meanwhile is gone anyway.
     if (auto told = send(session_.get(), MessageKind::started, spans); !told) session_.reset();
-    newborn_ = {}; // With it init's program, which nobody needs open for a container's life.
+    newborn_.reset(); // With it init's program, which nobody needs open for a container's life.
     cgroup_.clear();
     // It may live for years, and there may be hundreds: what only the start needed goes back.
-    plan_.launch_plan = {};
+    std::string().swap(plan_.launch_plan);
     (void)::malloc_trim(0);
     serve_starter();
     return {};

@@ -73,7 +73,7 @@ class Monitor {
     void write_input();
     void end_input();
 
-    Newborn newborn_; // until the container runs
+    std::optional<Newborn> newborn_; // until the container runs
     MonitorPlan plan_;
     bool terminal_ = false;
     bool interactive_ = false;

@@ -144,6 +144,7 @@ int run(engine::Newborn newborn, Orders orders, Result<std::unique_ptr<mydocker:
     const std::string run_directory = orders.plan.run_directory;
     auto stream = sink ? (*sink)->open(orders.plan.stream) : mydocker::fail(sink);
     if (!stream) {
+        newborn.launch.reset(); // Init is gone before anybody hears of it.
         if (hand_over(engine::kSessionFd, engine::MessageKind::failed,
                       engine::encode(engine::FailedReport{stream.error(), 125})))
             return 0;
@@ -197,10 +198,13 @@ int main() {
     if (!newborn) return refuse(newborn.error());
     auto message = receive_plan();
     if (!message && message.error().code == Code::not_found) return 0; // Likewise.
-    if (!message) return refuse(message.error());
+    if (!message) {
+        newborn->launch.reset();
+        return refuse(message.error());
+    }
     auto orders = decode_orders(std::move(*message));
     if (orders) return run(std::move(*newborn), std::move(*orders), std::move(sink));
-    newborn->launch.reset(); // Init is gone before anybody hears of it.
+    newborn->launch.reset();
     (void)hand_over(engine::kSessionFd, engine::MessageKind::failed,
                     engine::encode(engine::FailedReport{orders.error(), 125}));
     return 1;

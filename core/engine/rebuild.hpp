@@ -11,12 +11,15 @@
 
 namespace mydocker::engine {
 
-// Annotation of config.json: the record of the container at birth.
+// Annotations of config.json: the record of the container at birth, and the state store that has it.
 inline constexpr std::string_view kBirthNote = "io.mydocker.record";
+inline constexpr std::string_view kStoreNote = "io.mydocker.state";
 
 // Rebuilds what can be proved, and tells of each; the rest is left for check_system() to find. What a newer
-// version wrote is not damaged, and orphans that are to be removed have no record to rebuild. Such a
-// container is at rest, under its first name if that is still free.
-[[nodiscard]] Status rebuild_records(Engine& engine, Orphans orphans, const ActionVisitor& told);
+// version wrote is not damaged. Such a container is at rest, under its first name if that is still free.
+[[nodiscard]] Status rebuild_records(Engine& engine, const ActionVisitor& told);
+
+// Whether the bundle says that another state store has the container's record: then it is nobody's orphan.
+[[nodiscard]] bool is_of_another_store(Engine& engine, const ContainerId& id);
 
 } // namespace mydocker::engine

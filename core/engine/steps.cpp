@@ -218,6 +218,7 @@ Status write_specs(const Context& context) {
     if (context.birth->new_spec) {
         runtime::ContainerSpec noted = spec;
         noted.annotations[std::string(kBirthNote)] = to_document(context.container.record);
+        noted.annotations[std::string(kStoreNote)] = context.engine.selected_state();
         auto written = files::write_new(bundle + "/config.json", runtime::to_config_json(noted), 0600);
         if (!written) return written;
     }

@@ -44,8 +44,8 @@ struct Birth {
 };
 
 // mydocker-monitor before it has its plan. It is started as soon as its log sink is known, loads it and
-// begins init while the command line makes the rest. Destroyed before the plan was sent, it ends, is waited
-// for, and init dies with it.
+// begins init while the command line makes the rest. Destroyed before the plan was sent, it ends and is
+// waited for; init holds nothing yet, and is killed by its end.
 class MonitorProcess {
   public:
     [[nodiscard]] static Result<MonitorProcess> spawn(Engine& engine, const ContainerRecord& record);

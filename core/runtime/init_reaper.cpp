@@ -47,7 +47,7 @@ sigset_t awaited_signals() {
 }
 
 // What was needed to make the container is needed no more, and what is, comes back by itself: a process 1
-// weighs a third. Source: madvise(2), getauxval(3), elf(5).
+// weighs a third. The program is linked to fixed addresses. Source: madvise(2), getauxval(3), elf(5).
 void give_back_code() {
     const auto* header =
         reinterpret_cast<const ElfW(Phdr)*>(::getauxval(AT_PHDR)); // NOLINT(performance-no-int-to-ptr)

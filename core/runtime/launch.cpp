@@ -209,6 +209,8 @@ struct Launch::State {
     // period, and init would be the one to wait, at its exec.
     UniqueFd executable;
     UniqueFd watch;
+    std::uint64_t clone_flags = 0; // of the plan it was begun by
+    std::vector<NamespaceKind> join;
     bool terminal = false;
     bool executing = false;
     trace::Recorder* trace = nullptr;
@@ -245,12 +247,17 @@ Result<Launch> Launch::begin(const LaunchPlan& plan, const LaunchInput& input) {
     launch.state_->child = std::move(*child);
     launch.state_->channel = std::move(channel->first);
     launch.state_->executable = std::move(*executable);
+    launch.state_->clone_flags = plan.clone_flags;
+    launch.state_->join = plan.join;
     launch.state_->terminal = plan.terminal;
     launch.state_->trace = input.trace;
     return launch;
 }
 
 Status Launch::hand_plan(const LaunchPlan& plan, std::span<const int> cgroup_joins) {
+    if (plan.clone_flags != state_->clone_flags || plan.join != state_->join ||
+        plan.terminal != state_->terminal)
+        return fail(Code::internal, "the namespaces of the plan are not those that were begun");
     auto memory = memory_file(encode(plan));
     if (!memory) return fail(memory, "hand mydocker-init the plan");
     std::vector<int> fds{memory->get()};

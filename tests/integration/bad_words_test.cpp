@@ -339,7 +339,7 @@ TEST_F(OddRecord, ThatIsGoneIsRebuiltFromWhatTheBundleSays) {
 TEST_F(OddRecord, ThatIsGoneIsNotRebuiltFromHalfAContainer) {
     const std::string layer = root() + "/storage/overlayfs/rw/" + id();
     if (!fs::exists(layer)) GTEST_SKIP() << "another storage driver serves here";
-    fs::rename(record().path(), record().path() + ".away");
+    fs::rename(record().path(), root() + "/record");
     for (const std::string& part : {root() + "/containers/" + id() + "/config.json", layer}) {
         fs::rename(part, root() + "/away");
 
@@ -349,8 +349,47 @@ TEST_F(OddRecord, ThatIsGoneIsNotRebuiltFromHalfAContainer) {
         EXPECT_EQ(recovered.exit_code, 1) << part;
         EXPECT_FALSE(matches(recovered.out, "rebuilt")) << part << recovered.out;
     }
-    fs::rename(record().path() + ".away", record().path());
+    fs::rename(root() + "/record", record().path());
     EXPECT_EQ(mydocker({"start", "-a", "odd"}).out, "well\n");
+}
+
+TEST_F(OddRecord, OfARunningContainerIsNotRebuiltUnderIt) {
+    const std::string live = start_detached("live", {}, {"sleep", "1000"});
+    const RecordFile damaged(root(), live);
+    const std::string sound = damaged.bytes();
+    damaged.set_bytes("");
+
+    const Outcome recovered = mydocker({"system", "recover"});
+
+    EXPECT_EQ(recovered.exit_code, 1);
+    EXPECT_FALSE(matches(recovered.out, "rebuilt")) << recovered.out;
+    damaged.set_bytes(sound);
+    EXPECT_EQ(mydocker({"exec", "live", "echo", "on"}).out, "on\n");
+}
+
+// What lies among the records and is none, is nobody's business.
+TEST_F(OddRecord, BesideAFileThatIsNoneCostsNobodyAnything) {
+    const std::string live = start_detached("live", {}, {"sleep", "1000"});
+    write_text(root() + "/state/json-file/records/README", "not a record\n");
+
+    (void)mydocker({"system", "recover"});
+    (void)mydocker({"system", "recover", "--orphans"});
+
+    fs::remove(root() + "/state/json-file/records/README");
+    EXPECT_TRUE(fs::exists(run_root() + "/" + live + "/lock"));
+    EXPECT_EQ(mydocker({"exec", "live", "echo", "on"}).out, "on\n");
+    EXPECT_EQ(mydocker({"start", "-a", "odd"}).out, "well\n");
+}
+
+// Its container is no orphan of the store that is asked today.
+TEST_F(OddRecord, OfAnotherStoreIsLeftToThat) {
+    const Outcome recovered = mydocker({"--state-driver", "sqlite", "system", "recover"});
+    const Outcome orphans = mydocker({"--state-driver", "sqlite", "system", "recover", "--orphans"});
+
+    EXPECT_EQ(recovered.out + orphans.out, "nothing is wrong\nnothing is wrong\n");
+    EXPECT_EQ(mydocker({"--state-driver", "sqlite", "ps", "-aq"}).out, "");
+    EXPECT_EQ(mydocker({"start", "-a", "odd"}).out, "well\n");
+    fs::remove_all(root() + "/state/sqlite");
 }
 
 const std::vector<OddDamage> kOddDamages{
