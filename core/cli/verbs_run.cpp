@@ -172,6 +172,7 @@ class Run final : public Verb {
     void declare(FlagSet& app) override {
         flags_.declare(app);
         attach_flags_.declare(app);
+        attach_flags_.declare_streams(app);
         app.add_flag("-d,--detach", detach_, "leave it in the background and print its id");
         app.add_option("--explain", explain_,
                        "show what was done when; --explain=FILE.json: as a trace for Chrome or Perfetto")
@@ -183,9 +184,8 @@ class Run final : public Verb {
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
         auto request = flags_.parse(operands);
         if (!request) return fail(request);
-        if (request->terminal && !detach_ && ::isatty(STDIN_FILENO) == 0)
-            return usage("-t needs a terminal on standard input; use -i alone");
-        request->input_once = !detach_;
+        if (detach_ && attach_flags_.has_streams())
+            return usage("conflicting options: --attach and --detach");
         auto explanation = Explanation::make(explain_);
         if (!explanation) return fail(explanation);
         auto config = [&] {
@@ -195,6 +195,10 @@ class Run final : public Verb {
         if (!config) return fail(config);
         auto how = attach_flags_.parse(**config);
         if (!how) return usage(how.error().text);
+        if (request->terminal && !detach_ && how->input && ::isatty(STDIN_FILENO) == 0)
+            return usage("-t needs a terminal on standard input; use -i alone");
+        // Input that nobody gives does not end, either: it waits for `attach`.
+        request->input_once = !detach_ && how->input;
         auto engine = session.engine();
         if (!engine) return fail(engine);
         (*engine)->set_trace(explanation->recorder());
@@ -207,9 +211,9 @@ class Run final : public Verb {
         if (auto told = explanation->finish(); !told) session.diagnostics().warning(describe(told.error()));
         if (!outcome) return report_failure(session, "run", outcome.error());
         id_file->keep();
-        if (!detach_) return report_outcome(session, "run", *outcome);
-        print(outcome->record.id.str() + "\n");
-        return kOk;
+        // As docker does where nothing else is shown.
+        if (detach_ || !(how->output || how->error_output)) print(outcome->record.id.str() + "\n");
+        return detach_ ? kOk : report_outcome(session, "run", *outcome);
     }
 
   private:

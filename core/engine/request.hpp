@@ -153,7 +153,9 @@ enum class Attach { foreground, detached };
 
 // How a command line stays with a container or command in the foreground.
 struct Attachment {
-    bool input = true;       // standard input goes to it, if it takes any
+    bool input = true;  // standard input goes to it, if it takes any
+    bool output = true; // what it writes comes here; a terminal's is all of this stream
+    bool error_output = true;
     bool sig_proxy = true;   // signals are passed on; else they end the command line alone
     std::string detach_keys; // bytes that part the two, on a terminal (detach_keys.hpp); empty: none do
 };
