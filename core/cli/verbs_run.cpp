@@ -94,6 +94,7 @@ class CreateFlags {
         if (auto parsed = parse_volumes_from(); !parsed) return fail(parsed);
         if (auto parsed = take(parse_network(network_), request_.network); !parsed) return fail(parsed);
         if (auto parsed = isolation_.parse(request_); !parsed) return fail(parsed);
+        if (auto found = find_gateway(request_); !found) return fail(found);
         if (auto parsed = host_.parse(request_); !parsed) return fail(parsed);
         if (auto parsed = take(resources_.parse(), request_.resources); !parsed) return fail(parsed);
         return request_;

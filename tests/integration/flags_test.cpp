@@ -271,5 +271,16 @@ TEST_F(Flags, ARunThatFailsLeavesNoFileForTheId) {
     EXPECT_FALSE(std::filesystem::exists(directory_ / "id"));
 }
 
+TEST_F(Flags, TheHostIsAtItsLoopbackWhereItsNetworkIsShared) {
+    const std::vector<std::string> host{"--add-host", "me:host-gateway"};
+
+    EXPECT_EQ(shell({"--network", "host", host[0], host[1]}, "tail -n 1 /etc/hosts").out, "127.0.0.1\tme\n");
+    const Outcome none = shell(host, "true");
+    EXPECT_EQ(none.exit_code, 125);
+    EXPECT_EQ(none.err,
+              "mydocker: run: add-host: 'me:host-gateway': without --network host there is no way from "
+              "the container to the host\n");
+}
+
 } // namespace
 } // namespace mydocker::test
