@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -72,6 +73,10 @@ class CreateFlags {
         app.add_option("--cgroup-parent", request_.cgroup_parent,
                        "cgroup to put the container's below (mydocker)");
         app.add_option("--cidfile", id_file_, "new file to write the id of the container to")->takes("FILE");
+        app.add_option("--pidfile", request_.pid_file,
+                       "file that each start writes the id of the main process to, as the host sees it")
+            ->takes("FILE")
+            ->not_empty();
         health_.declare(app);
         mounts_.declare(app);
         isolation_.declare(app);
@@ -118,6 +123,12 @@ class CreateFlags {
         if (!request_.working_directory.empty() && request_.working_directory.front() != '/')
             return usage(fmt::format("workdir: '{}' is not absolute", request_.working_directory));
         if (entrypoint_->count() > 0) request_.entrypoint = entrypoint_text_;
+        if (!request_.pid_file.empty() && request_.pid_file.front() != '/') {
+            // Later starts are made from elsewhere.
+            std::error_code error;
+            request_.pid_file = std::filesystem::absolute(request_.pid_file, error).string();
+            if (error) return usage("pidfile: " + error.message());
+        }
         return {};
     }
 

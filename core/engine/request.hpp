@@ -94,6 +94,7 @@ struct CreateRequest {
     // Who feeds its standard input first, and goes, ends it: so made for the foreground. Else it waits for
     // the next one.
     bool input_once = true;
+    std::string pid_file; // absolute; each start writes the first process's id there; empty: none
     std::vector<std::string> environment; // "KEY=value"
     std::vector<std::pair<std::string, std::string>> labels;
     std::vector<MountRequest> mounts;          // no two with one target
