@@ -39,7 +39,7 @@ std::span<const VerbEntry> verbs() {
          "mydocker stats --no-stream"},
         {"update", "CONTAINER...", "change the limits of containers", make_update,
          "mydocker update -m 200m --cpus 1 web"},
-        {"logs", "CONTAINER", "show the output of a container", make_logs,
+        {"logs", "CONTAINER...", "show the output of containers", make_logs,
          "mydocker logs -f --since 10m web"},
         {"inspect", "NAME...", "show all that is known of containers, images and volumes, as JSON",
          make_inspect, "mydocker inspect -f '{{.State.Pid}}' web"},
