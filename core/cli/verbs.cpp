@@ -25,7 +25,7 @@ std::span<const VerbEntry> verbs() {
         {"kill", "CONTAINER...", "send a signal to the first process of containers", make_kill,
          "mydocker kill -s HUP web"},
         {"wait", "CONTAINER...", "wait until containers have ended and print their exit codes", make_wait,
-         "mydocker wait web"},
+         "mydocker wait --condition healthy web"},
         {"pause", "CONTAINER...", "stop every process of containers where it is", make_pause,
          "mydocker pause web"},
         {"unpause", "CONTAINER...", "let paused containers go on", make_unpause, "mydocker unpause web"},
