@@ -347,5 +347,28 @@ TEST_F(Restart, WhatLosesItsCommandIsNotTriedAgain) {
     EXPECT_EQ(shown("lost", "RestartCount"), "1");
 }
 
+// Its files are in the hands of whoever waits to start it.
+TEST_F(Restart, WhatWaitsIsNotReadAndSaysSo) {
+    ignore("content/cache"); // Of the image, which commit reads first.
+    start_waiting("waiting");
+
+    for (const std::vector<std::string>& words : {std::vector<std::string>{"cp", "waiting:/go", "-"},
+                                                  {"export", "waiting"},
+                                                  {"commit", "waiting", "image"}}) {
+        const Outcome outcome = mydocker(words);
+
+        EXPECT_EQ(outcome.exit_code, 1) << words.front();
+        EXPECT_EQ(outcome.err, "mydocker: " + words.front() +
+                                   ": container 'waiting' is waiting to be restarted; stop it first, or try "
+                                   "again later\n");
+    }
+    EXPECT_EQ(mydocker({"rename", "waiting", "renamed"}).err, "");
+    EXPECT_EQ(shown("renamed", "Status"), "restarting");
+    EXPECT_EQ(mydocker({"stop", "renamed"}).exit_code, 0);
+    EXPECT_EQ(mydocker({"export", "-o", "/dev/null", "renamed"}).exit_code, 0) << "and then it can be";
+    EXPECT_EQ(mydocker({"rename", "renamed", "waiting"}).err, ""); // As the end of the test knows it.
+    EXPECT_LT(std::chrono::steady_clock::now(), due_);
+}
+
 } // namespace
 } // namespace mydocker::test
