@@ -226,6 +226,12 @@ Status wait_lock(int fd) {
     return done(retry([&] { return ::fcntl(fd, F_OFD_SETLKW, &lock); }), "lock a file");
 }
 
+Status wait_read_lock(int fd) {
+    struct flock lock = whole_file();
+    lock.l_type = F_RDLCK;
+    return done(retry([&] { return ::fcntl(fd, F_OFD_SETLKW, &lock); }), "lock a file");
+}
+
 Result<bool> flock(int fd, int operation) {
     if (retry([&] { return ::flock(fd, operation); }) == 0) return true;
     if (errno == EWOULDBLOCK) return false;

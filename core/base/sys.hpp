@@ -167,6 +167,7 @@ struct Received {
 // An open-file-description write lock over the whole file; false: somebody else has it. fcntl(2).
 [[nodiscard]] Result<bool> try_lock(int fd);
 [[nodiscard]] Status wait_lock(int fd);
+[[nodiscard]] Status wait_read_lock(int fd); // beside others of its kind
 // flock(2), of directories, too; false: with LOCK_NB, somebody else has it. A lock held before is lost then.
 [[nodiscard]] Result<bool> flock(int fd, int operation);
 

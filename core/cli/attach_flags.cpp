@@ -4,6 +4,8 @@
 #include "base/sys.hpp"
 #include "engine/detach_keys.hpp"
 
+#include <algorithm>
+#include <cctype>
 #include <csignal>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -36,12 +38,38 @@ void AttachFlags::declare(FlagSet& app) {
                  "pass signals on (default); =false: they end this command alone");
 }
 
+void AttachFlags::declare_streams(FlagSet& app) {
+    app.add_option("-a,--attach", streams_,
+                   "stay with this stream alone: stdin (with -i), stdout or stderr; may be repeated")
+        ->takes("stdin|stdout|stderr");
+}
+
+Status parse_attached(const std::vector<std::string>& names, engine::Attachment& to) {
+    if (names.empty()) return {};
+    to.input = to.output = to.error_output = false;
+    for (const std::string& name : names) {
+        std::string lower = name;
+        std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
+        bool* const stream = lower == "stdin"    ? &to.input
+                             : lower == "stdout" ? &to.output
+                             : lower == "stderr" ? &to.error_output
+                                                 : nullptr;
+        if (stream == nullptr)
+            return fail(Code::invalid,
+                        fmt::format("attach: '{}' is unknown; there are: stdin, stdout, stderr", name));
+        *stream = true;
+    }
+    return {};
+}
+
 Result<engine::Attachment> AttachFlags::parse(const config::Config& config) const {
     const bool given = keys_option_ != nullptr && keys_option_->count() > 0;
     auto keys = engine::parse_detach_keys(given ? keys_ : config.detach_keys.value);
     if (!keys && !given) return fail(keys, "config: run.detach_keys");
     if (!keys) return fail(keys);
-    return engine::Attachment{.input = true, .sig_proxy = sig_proxy_, .detach_keys = std::move(*keys)};
+    engine::Attachment how{.sig_proxy = sig_proxy_, .detach_keys = std::move(*keys)};
+    if (auto parsed = parse_attached(streams_, how); !parsed) return fail(parsed);
+    return how;
 }
 
 int report_parting(engine::Parting parting, int signal) {

@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace mydocker::cli {
 
@@ -16,14 +17,21 @@ class AttachFlags {
     void declare_keys(FlagSet& app);
     // and --sig-proxy
     void declare(FlagSet& app);
-    // What is not given, the configuration says. Errors: invalid, naming the key.
+    // --attach, for `run`: docker's list of streams.
+    void declare_streams(FlagSet& app);
+    [[nodiscard]] bool has_streams() const { return !streams_.empty(); }
+    // What is not given, the configuration says. Errors: invalid, naming the key or the stream.
     [[nodiscard]] Result<engine::Attachment> parse(const config::Config& config) const;
 
   private:
     Flag* keys_option_ = nullptr;
     std::string keys_;
+    std::vector<std::string> streams_;
     bool sig_proxy_ = true;
 };
+
+// Which streams `--attach` names, in any case of letters; none: all are attached. Errors: invalid.
+[[nodiscard]] Status parse_attached(const std::vector<std::string>& names, engine::Attachment& to);
 
 // The exit code of a command line that did not wait for the end, after saying why.
 [[nodiscard]] int report_parting(engine::Parting parting, int signal);

@@ -384,6 +384,7 @@ json::Value container_document(engine::Engine& engine, const ContainerRecord& re
     value.set("ResolvConfPath", bundle + "/resolv.conf");
     value.set("HostnamePath", bundle + "/hostname");
     value.set("HostsPath", bundle + "/hosts");
+    value.set("PidFile", record.pid_file);
     value.set("LogDirectory", paths::logs(engine.roots(), record.id));
     value.set("LogPath", log_path(paths::logs(engine.roots(), record.id)));
     value.set("OciConfigPath", bundle + "/config.json");

@@ -147,7 +147,9 @@ void IsolationFlags::declare(FlagSet& app) {
                    "what is hidden or read-only in /proc and /sys");
     app.add_option("--ulimit", ulimits_, "limit of its processes, NAME=SOFT[:HARD], as nofile=1024:2048");
     app.add_option("--shm-size", shm_size_, "size of /dev/shm (64m)")->not_empty();
-    app.add_option("--add-host", hosts_, "line of /etc/hosts, HOST:ADDRESS");
+    app.add_option(
+        "--add-host", hosts_,
+        "line of /etc/hosts, HOST:ADDRESS; HOST:host-gateway is this host, with --network host alone");
     app.add_option("--umask", umask_, "bits that its new files do not get, in octal (0022)")->not_empty();
     app.add_option("--dns-search", dns_search_, "domain to search instead of the host's");
     app.add_option("--dns-option,--dns-opt", dns_options_,
@@ -218,8 +220,22 @@ Result<engine::ExtraHost> parse_host(const std::string& text) {
     const auto colon = text.find(':');
     const std::string name = text.substr(0, colon);
     const std::string address = colon == std::string::npos ? "" : without_brackets(text.substr(colon + 1));
-    if (is_host_name(name) && is_address(address)) return engine::ExtraHost{name, address};
+    const bool known = is_address(address) || address == kHostGateway;
+    if (is_host_name(name) && known) return engine::ExtraHost{name, address};
     return fail(Code::invalid, fmt::format("add-host: '{}' is not of the form HOST:ADDRESS", text));
+}
+
+Status find_gateway(engine::CreateRequest& to) {
+    for (engine::ExtraHost& host : to.extra_hosts) {
+        if (host.address != kHostGateway) continue;
+        if (to.network.kind != engine::NetworkMode::Kind::host)
+            return fail(Code::unsupported,
+                        fmt::format("add-host: '{}:host-gateway': without --network host there is no way "
+                                    "from the container to the host",
+                                    host.name));
+        host.address = "127.0.0.1"; // Its loopback is the host's.
+    }
+    return {};
 }
 
 Result<std::string> parse_capability(const std::string& text) {

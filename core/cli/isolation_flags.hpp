@@ -7,6 +7,7 @@
 #include "mydocker/result.hpp"
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace mydocker::cli {
@@ -36,8 +37,12 @@ class IsolationFlags {
 
 // "NAME=SOFT[:HARD]", as "nofile=1024:2048"; -1: no limit.
 [[nodiscard]] Result<engine::Ulimit> parse_ulimit(const std::string& text);
-// "HOST:ADDRESS", the address IPv4, or IPv6 with or without brackets.
+// docker's word for the address of the host, as seen from the container.
+inline constexpr std::string_view kHostGateway = "host-gateway";
+// "HOST:ADDRESS", the address IPv4, IPv6 with or without brackets, or kHostGateway.
 [[nodiscard]] Result<engine::ExtraHost> parse_host(const std::string& text);
+// Puts the address that the network has for it in place of kHostGateway. Errors: unsupported: it has none.
+[[nodiscard]] Status find_gateway(engine::CreateRequest& to);
 // A capability with or without "CAP_", in any case, or ALL.
 [[nodiscard]] Result<std::string> parse_capability(const std::string& text);
 

@@ -1,4 +1,4 @@
-// logs: the output of a container, read back from its sink.
+// logs: the output of containers, read back from its sink.
 #include "cli/container_words.hpp"
 #include "cli/resource_flags.hpp"
 #include "cli/table.hpp"
@@ -10,6 +10,7 @@
 #include "base/sys.hpp"
 
 #include <csignal>
+#include <deque>
 #include <limits>
 #include <unistd.h>
 
@@ -19,8 +20,10 @@ namespace {
 // Records to both streams, in the order they were written.
 class LogPrinter {
   public:
-    LogPrinter(bool timestamps, std::string details)
-        : timestamps_(timestamps),
+    // `prefix`: before the time; `details`: behind it.
+    LogPrinter(std::string prefix, bool timestamps, std::string details)
+        : prefix_(std::move(prefix)),
+          timestamps_(timestamps),
           details_(std::move(details)) {}
 
     Status print(const LogRecord& record) {
@@ -52,6 +55,7 @@ class LogPrinter {
     };
 
     void begin_line(Stream& stream, const LogRecord& record) const {
+        stream.buffer += prefix_;
         if (timestamps_) stream.buffer += timestamp(record.time_ns) + " ";
         stream.buffer += details_;
     }
@@ -62,6 +66,7 @@ class LogPrinter {
         return written;
     }
 
+    std::string prefix_;
     bool timestamps_;
     std::string details_;
     Stream out_{STDOUT_FILENO, {}};
@@ -78,24 +83,24 @@ class Logs final : public Verb {
         app.add_option("--until", until_, "not after");
         app.add_option("-n,--tail", tail_, "only the last so many lines (all)");
         app.add_flag("-t,--timestamps", timestamps_, "a time before each line");
+        app.add_flag("--names", names_, "of several containers: its name before each line, not its id");
         app.add_flag("--details", details_, "the container's labels before each line");
     }
 
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
-        if (operands.size() != 1) return usage("needs one container");
+        if (operands.empty()) return usage("needs a container");
         engine::LogsRequest request;
         if (auto parsed = parse(request); !parsed) return usage(parsed.error().text);
         session.tolerate_broken_config();
         auto engine = session.engine();
         if (!engine) return fail(engine);
-        auto container = engine::find_settled(**engine, operands.front());
-        if (!container) return fail(container);
-        const engine::ContainerRecord& record = container->record;
-        LogPrinter printer(timestamps_, details_ ? printable(labels_text(record.labels)) + " " : "");
-        auto done = engine::logs(**engine, record, request,
-                                 {.record = [&](const LogRecord& each) { return printer.print(each); },
-                                  .pause = [&] { return printer.flush(); }});
-        if (auto flushed = printer.flush(); !flushed && done) done = flushed;
+        std::vector<engine::ContainerRecord> records;
+        for (const std::string& name : operands) {
+            auto container = engine::find_settled(**engine, name);
+            if (!container) return fail(container);
+            records.push_back(std::move(container->record));
+        }
+        const Status done = show(**engine, records, request);
         // A reader that has seen enough (`| head`) is no failure.
         if (!done && done.error().sys_errno == EPIPE) return 128 + SIGPIPE;
         if (!done) return fail(done);
@@ -103,6 +108,30 @@ class Logs final : public Verb {
     }
 
   private:
+    // As podman: one container's lines need no name.
+    [[nodiscard]] std::string prefix_of(const engine::ContainerRecord& record, std::size_t count) const {
+        if (count == 1) return {};
+        return (names_ ? record.name.str() : paths::short_id(record.id)) + " ";
+    }
+
+    Status show(engine::Engine& engine, const std::vector<engine::ContainerRecord>& records,
+                const engine::LogsRequest& request) const {
+        std::deque<LogPrinter> printers; // pointers to its elements stay good
+        std::vector<engine::VisitedLog> visited;
+        for (const engine::ContainerRecord& record : records) {
+            LogPrinter& printer =
+                printers.emplace_back(prefix_of(record, records.size()), timestamps_,
+                                      details_ ? printable(labels_text(record.labels)) + " " : "");
+            visited.push_back({&record,
+                               {.record = [&printer](const LogRecord& each) { return printer.print(each); },
+                                .pause = [&printer] { return printer.flush(); }}});
+        }
+        Status done = engine::logs(engine, visited, request);
+        for (LogPrinter& printer : printers)
+            if (auto flushed = printer.flush(); !flushed && done) done = flushed;
+        return done;
+    }
+
     Status parse(engine::LogsRequest& request) const {
         const std::int64_t now = sys::realtime_ns();
         if (!since_.empty()) {
@@ -130,6 +159,7 @@ class Logs final : public Verb {
     std::string until_;
     std::string tail_;
     bool timestamps_ = false;
+    bool names_ = false;
     bool details_ = false;
 };
 

@@ -4,6 +4,7 @@
 #include "cli/resource_flags.hpp"
 #include "cli/verb_makers.hpp"
 #include "engine/lifecycle.hpp"
+#include "engine/wait_condition.hpp"
 
 #include <algorithm>
 #include <fmt/format.h>
@@ -127,15 +128,31 @@ class Kill final : public Verb {
 
 class Wait final : public Verb {
   public:
-    void declare(FlagSet&) override {}
+    void declare(FlagSet& app) override {
+        app.add_option("--condition", words_,
+                       "not-running (default), next-exit or removed; or a state: created, running, paused, "
+                       "exited, healthy, unhealthy; of several the first")
+            ->takes("not-running|next-exit|removed|created|running|paused|exited|stopped|healthy|unhealthy");
+    }
 
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
         if (operands.empty()) return usage("needs a container");
+        for (const std::string& word : words_) {
+            auto condition = engine::parse_wait_condition(word);
+            if (!condition) return usage(condition.error().text);
+            conditions_.push_back(*condition);
+        }
         auto engine = session.engine();
         if (!engine) return fail(engine);
+        // From now on, whichever is waited for first.
+        std::vector<Result<engine::Loaded>> first;
+        if (!conditions_.empty())
+            for (const std::string& name : operands)
+                first.push_back(engine::find_settled(**engine, name));
         int result = kOk;
-        for (const std::string& name : operands) {
-            auto code = engine::wait(**engine, name);
+        for (std::size_t i = 0; i < operands.size(); ++i) {
+            auto code = conditions_.empty() ? engine::wait(**engine, operands[i])
+                                            : engine::wait_for(**engine, operands[i], first[i], conditions_);
             if (!code) {
                 session.diagnostics().error(fmt::format("wait: {}", describe(code.error())));
                 result = std::max(result, session.exit_code_of(code.error()));
@@ -145,6 +162,10 @@ class Wait final : public Verb {
         }
         return result;
     }
+
+  private:
+    std::vector<std::string> words_;
+    std::vector<engine::WaitCondition> conditions_;
 };
 
 class Rm final : public Verb {

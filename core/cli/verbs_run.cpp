@@ -15,6 +15,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <filesystem>
 #include <fmt/format.h>
 #include <unistd.h>
 
@@ -72,6 +73,10 @@ class CreateFlags {
         app.add_option("--cgroup-parent", request_.cgroup_parent,
                        "cgroup to put the container's below (mydocker)");
         app.add_option("--cidfile", id_file_, "new file to write the id of the container to")->takes("FILE");
+        app.add_option("--pidfile", request_.pid_file,
+                       "file that each start writes the id of the main process to, as the host sees it")
+            ->takes("FILE")
+            ->not_empty();
         health_.declare(app);
         mounts_.declare(app);
         isolation_.declare(app);
@@ -94,6 +99,7 @@ class CreateFlags {
         if (auto parsed = parse_volumes_from(); !parsed) return fail(parsed);
         if (auto parsed = take(parse_network(network_), request_.network); !parsed) return fail(parsed);
         if (auto parsed = isolation_.parse(request_); !parsed) return fail(parsed);
+        if (auto found = find_gateway(request_); !found) return fail(found);
         if (auto parsed = host_.parse(request_); !parsed) return fail(parsed);
         if (auto parsed = take(resources_.parse(), request_.resources); !parsed) return fail(parsed);
         return request_;
@@ -117,6 +123,12 @@ class CreateFlags {
         if (!request_.working_directory.empty() && request_.working_directory.front() != '/')
             return usage(fmt::format("workdir: '{}' is not absolute", request_.working_directory));
         if (entrypoint_->count() > 0) request_.entrypoint = entrypoint_text_;
+        if (!request_.pid_file.empty() && request_.pid_file.front() != '/') {
+            // Later starts are made from elsewhere.
+            std::error_code error;
+            request_.pid_file = std::filesystem::absolute(request_.pid_file, error).string();
+            if (error) return usage("pidfile: " + error.message());
+        }
         return {};
     }
 
@@ -172,6 +184,7 @@ class Run final : public Verb {
     void declare(FlagSet& app) override {
         flags_.declare(app);
         attach_flags_.declare(app);
+        attach_flags_.declare_streams(app);
         app.add_flag("-d,--detach", detach_, "leave it in the background and print its id");
         app.add_option("--explain", explain_,
                        "show what was done when; --explain=FILE.json: as a trace for Chrome or Perfetto")
@@ -183,9 +196,8 @@ class Run final : public Verb {
     Result<int> run(Session& session, const std::vector<std::string>& operands) override {
         auto request = flags_.parse(operands);
         if (!request) return fail(request);
-        if (request->terminal && !detach_ && ::isatty(STDIN_FILENO) == 0)
-            return usage("-t needs a terminal on standard input; use -i alone");
-        request->input_once = !detach_;
+        if (detach_ && attach_flags_.has_streams())
+            return usage("conflicting options: --attach and --detach");
         auto explanation = Explanation::make(explain_);
         if (!explanation) return fail(explanation);
         auto config = [&] {
@@ -195,6 +207,10 @@ class Run final : public Verb {
         if (!config) return fail(config);
         auto how = attach_flags_.parse(**config);
         if (!how) return usage(how.error().text);
+        if (request->terminal && !detach_ && how->input && ::isatty(STDIN_FILENO) == 0)
+            return usage("-t needs a terminal on standard input; use -i alone");
+        // Input that nobody gives does not end, either: it waits for `attach`.
+        request->input_once = !detach_ && how->input;
         auto engine = session.engine();
         if (!engine) return fail(engine);
         (*engine)->set_trace(explanation->recorder());
@@ -207,9 +223,9 @@ class Run final : public Verb {
         if (auto told = explanation->finish(); !told) session.diagnostics().warning(describe(told.error()));
         if (!outcome) return report_failure(session, "run", outcome.error());
         id_file->keep();
-        if (!detach_) return report_outcome(session, "run", *outcome);
-        print(outcome->record.id.str() + "\n");
-        return kOk;
+        // As docker does where nothing else is shown.
+        if (detach_ || !(how->output || how->error_output)) print(outcome->record.id.str() + "\n");
+        return detach_ ? kOk : report_outcome(session, "run", *outcome);
     }
 
   private:

@@ -185,6 +185,7 @@ ContainerRecord make_record(const CreateRequest& request, const image::Image& im
     record.terminal = request.terminal;
     record.interactive = request.interactive;
     record.input_once = request.input_once;
+    record.pid_file = request.pid_file;
     record.remove_after = request.remove_after;
     record.reaper = request.init;
     record.restart.policy = request.restart;

@@ -6,7 +6,9 @@
 #include "engine/attach_session.hpp"
 #include "engine/exec_process.hpp"
 #include "engine/exec_relay.hpp"
+#include "engine/exec_wait.hpp"
 #include "engine/finish.hpp"
+#include "engine/hold.hpp"
 #include "engine/lifecycle.hpp"
 #include "engine/privileges.hpp"
 #include "engine/relay.hpp"
@@ -128,6 +130,10 @@ Result<runtime::Launch> begin(Engine& engine, const Target& target, const runtim
     if (!cgroup) return fail(cgroup);
     auto entry = cgroup->backend->entry(cgroup->locator);
     if (!entry) return fail(entry);
+    // A child born into a frozen cgroup does not get to its exec, and we would wait for that in vfork(2),
+    // where no signal reaches us.
+    auto thawed = entry->directory ? keep_thawed(engine, target.record) : Result<UniqueFd>(UniqueFd());
+    if (!thawed) return fail(thawed);
 
     runtime::LaunchInput input;
     input.init_path = engine.installation().init;
@@ -187,7 +193,8 @@ std::expected<Begun, RunError> begin_command(Engine& engine, std::string_view na
     auto launch = begin(engine, *target, *plan, *streams);
     if (!launch) return not_begun(*target, launch.error());
 
-    auto message = launch->receive();
+    const auto wait = [&] { return await_word(engine, target->record, *launch); };
+    auto message = launch->receive(wait);
     if (!message) return not_begun(*target, message.error());
     if (message->kind == InitMessage::Kind::failed)
         return not_begun(*target, message->failure.error, message->failure.exit_code);
@@ -196,7 +203,7 @@ std::expected<Begun, RunError> begin_command(Engine& engine, std::string_view na
     auto signals = attach == Attach::foreground ? hold_signals() : Result<UniqueFd>(UniqueFd());
     if (!signals) return exec_error(signals.error());
     if (auto gone = launch->go(); !gone) return not_begun(*target, gone.error());
-    message = launch->receive();
+    message = launch->receive(wait);
     if (!message) return not_begun(*target, message.error());
     if (message->kind == InitMessage::Kind::failed)
         return not_begun(*target, message->failure.error, message->failure.exit_code);

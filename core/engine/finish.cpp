@@ -137,6 +137,17 @@ Status give_restart_up(Engine& engine, Loaded& container, Baton baton) {
     return finish_for_good(engine, container, std::move(baton));
 }
 
+Status try_restart_again(Engine& engine, Loaded& container, Baton baton) {
+    ContainerRecord& record = container.record;
+    auto stopped = is_marked_stopped(engine, record.id);
+    if (!stopped) return fail(stopped);
+    record.restart.stopped_by_user = *stopped;
+    record.state = State::exited;
+    record.finished_ns = sys::realtime_ns(); // The next wait begins now.
+    if (!plan_next_try(record)) return finish_for_good(engine, container, std::move(baton));
+    return wait_for_restart(engine, container, std::move(baton));
+}
+
 Status discard(Engine& engine, Loaded& container, Baton baton) {
     if (auto done = remove_all(engine, container); !done) return done;
     return baton.finish(engine.roots(), container.record.id);

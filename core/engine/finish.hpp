@@ -17,6 +17,9 @@ namespace mydocker::engine {
 // Undoes a start that did not get to the command: a container born by `run` goes, others are as before.
 [[nodiscard]] Status abandon_start(Engine& engine, Loaded& container, Baton baton);
 
+// A restart whose start failed: the policy counts it, and says whether there is another one.
+[[nodiscard]] Status try_restart_again(Engine& engine, Loaded& container, Baton baton);
+
 // A container that was to be restarted stays as it is.
 [[nodiscard]] Status give_restart_up(Engine& engine, Loaded& container, Baton baton);
 

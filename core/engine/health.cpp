@@ -52,6 +52,8 @@ Result<std::optional<Health>> check_health(Engine& engine, const ContainerId& id
     auto amended = engine.amend(id, [&](ContainerRecord& record) -> Status {
         if (!record.is_live() || record.process != process || !record.health)
             return fail(Code::cancelled, "the container has ended meanwhile");
+        if (record.state == State::paused && result.exit_code == -1)
+            return fail(Code::cancelled, "the container has been paused meanwhile"); // It could not answer.
         const Health before = record.health->status;
         add_health_result(*record.health, result, record.started_ns);
         changed = record.health->status != before;

@@ -46,6 +46,19 @@ Result<UniqueFd> write_note(Engine& engine, const ContainerId& id) {
     return note;
 }
 
+Result<UniqueFd> keep_thawed(Engine& engine, const ContainerRecord& record) {
+    const std::string what = "container '" + record.name.str() + "'";
+    auto note = sys::openat(AT_FDCWD, note_path(engine, record.id), O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+    if (!note && note.error().code == Code::not_found) return fail(Code::conflict, what + " is not running");
+    if (!note) return note;
+    if (auto locked = sys::wait_read_lock(note->get()); !locked) return fail(locked);
+    auto now = engine.load(record.id);
+    if (!now) return fail(now);
+    if (now->record.state == State::paused)
+        return fail(Code::conflict, what + " is paused; 'mydocker unpause' lets it run on");
+    return note;
+}
+
 Status settle_note(Engine& engine, const ContainerId& id, int note) {
     auto container = engine.load(id);
     // Unreadable: whether it is to run is not known, and the note stays for whoever can read it.

@@ -56,6 +56,10 @@ class Freeze {
     UniqueFd pipe_;
 };
 
+// While the descriptor is open nobody freezes the container; waits while somebody has it frozen. Errors:
+// conflict: it is paused, or has ended.
+[[nodiscard]] Result<UniqueFd> keep_thawed(Engine& engine, const ContainerRecord& record);
+
 class Hold {
   public:
     // Errors: not_found; conflict when it is being started or removed.

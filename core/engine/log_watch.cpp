@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <sys/inotify.h>
 #include <unistd.h>
+#include <vector>
 
 namespace mydocker::engine {
 namespace {
@@ -61,19 +62,33 @@ int LogWatch::timeout_ms(std::optional<std::int64_t> until_ns) const {
     return static_cast<int>(limit < 0 ? std::min(left, kLongest) : std::min(left, limit));
 }
 
-Result<LogWatch::News> LogWatch::wait(int reader, std::optional<std::int64_t> until_ns) {
-    // Its last words are read after this, so nothing is lost between.
-    if (!process_ && !Baton::is_held(roots_, id_)) return News::ended;
+bool LogWatch::has_ended() const {
+    return !process_ && !Baton::is_held(roots_, id_);
+}
+
+void LogWatch::take_news(bool written, bool ended) {
+    if (written) forget_events();
+    if (ended) process_.reset();
+    pause_ms_ = written ? 1 : std::min(2 * pause_ms_, kLongestPause_ms);
+}
+
+Result<LogWatch::News> LogWatch::wait(std::span<LogWatch* const> watches, int reader,
+                                      std::optional<std::int64_t> until_ns) {
     // Asked for nothing, a pipe still tells when its reader has gone.
-    std::array<pollfd, 3> fds{pollfd{events_.get(), POLLIN, 0}, pollfd{process_.get(), POLLIN, 0},
-                              pollfd{reader, 0, 0}};
-    auto ready = sys::poll(fds, timeout_ms(until_ns));
+    std::vector<pollfd> fds{pollfd{reader, 0, 0}};
+    int timeout = -1;
+    for (const LogWatch* watch : watches) {
+        fds.push_back({watch->events_.get(), POLLIN, 0});
+        fds.push_back({watch->process_.get(), POLLIN, 0});
+        const int own = watch->timeout_ms(until_ns);
+        if (own >= 0) timeout = timeout < 0 ? own : std::min(own, timeout);
+    }
+    auto ready = sys::poll(fds, timeout);
     if (!ready) return fail(ready);
-    if ((fds[2].revents & (POLLERR | POLLHUP)) != 0) return News::over;
+    if ((fds[0].revents & (POLLERR | POLLHUP)) != 0) return News::over;
     if (until_ns && sys::realtime_ns() > *until_ns) return News::over;
-    if (fds[0].revents != 0) forget_events();
-    if (fds[1].revents != 0) process_.reset();
-    pause_ms_ = fds[0].revents != 0 ? 1 : std::min(2 * pause_ms_, kLongestPause_ms);
+    for (std::size_t i = 0; i < watches.size(); ++i)
+        watches[i]->take_news(fds[1 + 2 * i].revents != 0, fds[2 + 2 * i].revents != 0);
     return News::output;
 }
 

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 
 namespace mydocker::engine {
@@ -18,18 +19,22 @@ class LogWatch {
     // From now on nothing is missed. A container that is at rest has ended already.
     [[nodiscard]] static Result<LogWatch> begin(const paths::Roots& roots, const ContainerRecord& record);
 
+    // All that will ever come is there.
+    [[nodiscard]] bool has_ended() const;
+
     enum class News {
         output, // there may be more to read
-        ended,  // all that will ever come is there
         over,   // the reader is gone, or the time has come
     };
-    // Waits. `reader`: see LogsRequest. `until_ns`: since 1970.
-    [[nodiscard]] Result<News> wait(int reader, std::optional<std::int64_t> until_ns);
+    // Waits until one of them has news. `reader`: see LogsRequest. `until_ns`: since 1970.
+    [[nodiscard]] static Result<News> wait(std::span<LogWatch* const> watches, int reader,
+                                           std::optional<std::int64_t> until_ns);
 
   private:
     LogWatch(paths::Roots roots, ContainerId id) : roots_(std::move(roots)), id_(std::move(id)) {}
 
     [[nodiscard]] int timeout_ms(std::optional<std::int64_t> until_ns) const;
+    void take_news(bool written, bool ended);
     void forget_events() const;
 
     paths::Roots roots_;

@@ -4,6 +4,9 @@
 #include "engine/log_watch.hpp"
 #include "engine/start_process.hpp"
 
+#include <utility>
+#include <vector>
+
 namespace mydocker::engine {
 namespace {
 
@@ -30,23 +33,24 @@ std::unexpected<Error> unreadable(Engine& engine, const ContainerRecord& record,
 
 class LogReader {
   public:
-    LogReader(Engine& engine, const ContainerRecord& record, LogSink& sink, const LogsVisitor& visitor)
+    LogReader(Engine& engine, const VisitedLog& log, LogSink& sink, const LogsRequest& request)
         : engine_(engine),
-          record_(record),
+          record_(*log.container),
           sink_(sink),
-          visitor_(visitor),
-          stream_(stream_info(engine, record)) {}
+          visitor_(log.visitor),
+          query_{request.since_ns, request.until_ns, request.tail},
+          stream_(stream_info(engine, record_)) {}
 
     // All that is there now.
-    Status read(LogQuery& query) {
+    Status read() {
         for (;;) {
-            auto page = sink_.read(stream_, query, cursor_, visitor_.record);
+            auto page = sink_.read(stream_, query_, cursor_, visitor_.record);
             if (!page && page.error().code == Code::unsupported)
                 return unreadable(engine_, record_, page.error());
             if (!page) return fail(page);
             damaged_ += page->damaged;
             cursor_ = page->next;
-            query.tail.reset(); // It counts from the end once.
+            query_.tail.reset(); // It counts from the end once.
             if (page->at_end) return visitor_.pause();
         }
     }
@@ -62,35 +66,68 @@ class LogReader {
     const ContainerRecord& record_;
     LogSink& sink_;
     const LogsVisitor& visitor_;
+    LogQuery query_;
     StreamInfo stream_;
     LogCursor cursor_;
     std::uint64_t damaged_ = 0;
 };
 
-Status follow(const paths::Roots& roots, const ContainerRecord& record, const LogsRequest& request,
-              LogReader& reader, LogQuery& query) {
-    auto watch = LogWatch::begin(roots, record);
-    if (!watch) return fail(watch);
+// What follows one container.
+struct Follower {
+    LogReader& reader;
+    LogWatch watch;
+    bool done = false;
+
+    Status read() {
+        done = watch.has_ended(); // Its last words are read after this, so nothing is lost between.
+        return reader.read();
+    }
+};
+
+Status follow(std::vector<Follower> followers, const LogsRequest& request) {
     for (;;) {
-        if (auto done = reader.read(query); !done) return done;
-        auto news = watch->wait(request.reader, request.until_ns);
+        std::vector<LogWatch*> open;
+        for (Follower& each : followers) {
+            if (each.done) continue;
+            if (auto read = each.read(); !read) return read;
+            if (!each.done) open.push_back(&each.watch);
+        }
+        if (open.empty()) return {};
+        auto news = LogWatch::wait(open, request.reader, request.until_ns);
         if (!news) return fail(news);
-        if (*news == LogWatch::News::ended) return reader.read(query);
         if (*news == LogWatch::News::over) return {};
     }
 }
 
+Status follow(Engine& engine, std::span<const VisitedLog> visited, const LogsRequest& request,
+              std::vector<LogReader>& readers) {
+    std::vector<Follower> followers;
+    for (std::size_t i = 0; i < visited.size(); ++i) {
+        auto watch = LogWatch::begin(engine.roots(), *visited[i].container);
+        if (!watch) return fail(watch);
+        followers.push_back({readers[i], std::move(*watch)});
+    }
+    return follow(std::move(followers), request);
+}
+
+Status read_all(std::vector<LogReader>& readers) {
+    for (LogReader& reader : readers)
+        if (auto read = reader.read(); !read) return read;
+    return {};
+}
+
 } // namespace
 
-Status logs(Engine& engine, const ContainerRecord& container, const LogsRequest& request,
-            const LogsVisitor& visitor) {
-    auto sink = engine.log(container.drivers.log, container.log_options);
-    if (!sink) return fail(sink);
-    LogQuery query{request.since_ns, request.until_ns, request.tail};
-    LogReader reader(engine, container, **sink, visitor);
-    const Status done =
-        request.follow ? follow(engine.roots(), container, request, reader, query) : reader.read(query);
-    reader.tell_damage();
+Status logs(Engine& engine, std::span<const VisitedLog> visited, const LogsRequest& request) {
+    std::vector<LogReader> readers;
+    for (const VisitedLog& each : visited) {
+        auto sink = engine.log(each.container->drivers.log, each.container->log_options);
+        if (!sink) return fail(sink);
+        readers.emplace_back(engine, each, **sink, request);
+    }
+    const Status done = request.follow ? follow(engine, visited, request, readers) : read_all(readers);
+    for (const LogReader& reader : readers)
+        reader.tell_damage();
     return done;
 }
 

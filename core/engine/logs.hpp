@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 
 namespace mydocker::engine {
 
@@ -24,8 +25,14 @@ struct LogsVisitor {
     std::function<Status()> pause; // all that is there now has been visited
 };
 
-// Errors: unsupported when the container's sink cannot read back, naming one that can; the visitor's own.
-[[nodiscard]] Status logs(Engine& engine, const ContainerRecord& container, const LogsRequest& request,
-                          const LogsVisitor& visitor);
+// One container and who visits its records.
+struct VisitedLog {
+    const ContainerRecord* container = nullptr;
+    LogsVisitor visitor;
+};
+
+// Visits what is there of one container after the other, and what follows as it comes.
+// Errors: unsupported when a container's sink cannot read back, naming one that can; the visitor's own.
+[[nodiscard]] Status logs(Engine& engine, std::span<const VisitedLog> visited, const LogsRequest& request);
 
 } // namespace mydocker::engine

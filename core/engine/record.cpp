@@ -201,6 +201,7 @@ void read_life(Members& members, ContainerRecord& record) {
     members.flag("terminal", record.terminal);
     members.flag("interactive", record.interactive);
     members.flag_if_there("input_once", record.input_once);
+    if (members.find("pid_file") != nullptr) members.text("pid_file", record.pid_file);
     members.flag("remove_after", record.remove_after);
     members.flag_if_there("reaper", record.reaper);
     read_restart(members, record.restart);
@@ -333,6 +334,7 @@ std::string to_document(const ContainerRecord& record) {
     root.set("terminal", record.terminal);
     root.set("interactive", record.interactive);
     root.set("input_once", record.input_once);
+    if (!record.pid_file.empty()) root.set("pid_file", record.pid_file);
     root.set("remove_after", record.remove_after);
     root.set("reaper", record.reaper);
     if (record.restart.policy.kind != RestartPolicy::Kind::no)

@@ -72,6 +72,7 @@ struct ContainerRecord {
     bool terminal = false;
     bool interactive = false;
     bool input_once = true; // request.hpp
+    std::string pid_file;   // likewise
     bool remove_after = false;
     bool reaper = false; // --init
     RestartState restart;

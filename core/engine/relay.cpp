@@ -40,6 +40,8 @@ class Relay {
         : setup_(setup),
           signals_(signals),
           input_open_(setup.how.input),
+          out_open_(setup.how.output),
+          err_open_(setup.how.error_output),
           keys_(setup.terminal ? setup.how.detach_keys : std::string()) {}
 
     Result<RelayEnd> serve() {
@@ -194,8 +196,8 @@ class Relay {
     int signals_;
     bool input_open_;
     bool awaiting_ = false;
-    bool out_open_ = true;
-    bool err_open_ = true;
+    bool out_open_; // else it is passed over; the log has it
+    bool err_open_;
     DetachWatch keys_;
     std::uint64_t missed_ = 0;
     std::optional<Error> unwritten_;

@@ -94,6 +94,7 @@ struct CreateRequest {
     // Who feeds its standard input first, and goes, ends it: so made for the foreground. Else it waits for
     // the next one.
     bool input_once = true;
+    std::string pid_file; // absolute; each start writes the first process's id there; empty: none
     std::vector<std::string> environment; // "KEY=value"
     std::vector<std::pair<std::string, std::string>> labels;
     std::vector<MountRequest> mounts;          // no two with one target
@@ -153,7 +154,9 @@ enum class Attach { foreground, detached };
 
 // How a command line stays with a container or command in the foreground.
 struct Attachment {
-    bool input = true;       // standard input goes to it, if it takes any
+    bool input = true;  // standard input goes to it, if it takes any
+    bool output = true; // what it writes comes here; a terminal's is all of this stream
+    bool error_output = true;
     bool sig_proxy = true;   // signals are passed on; else they end the command line alone
     std::string detach_keys; // bytes that part the two, on a terminal (detach_keys.hpp); empty: none do
 };

@@ -55,6 +55,28 @@ std::chrono::milliseconds left_of(const ContainerRecord& record) {
     return std::clamp(delay - std::chrono::duration_cast<std::chrono::milliseconds>(since), 0ms, delay);
 }
 
+// By its policy and how it ended.
+bool asks_for_restart(const ContainerRecord& record) {
+    const RestartState& restart = record.restart;
+    if (restart.stopped_by_user) return false;
+    switch (restart.policy.kind) {
+    case RestartPolicy::Kind::no:
+        return false;
+    case RestartPolicy::Kind::on_failure:
+        return record.exit_code != 0 && (restart.policy.most == 0 || restart.count < restart.policy.most);
+    case RestartPolicy::Kind::always:
+    case RestartPolicy::Kind::unless_stopped:
+        return true;
+    }
+    return false;
+}
+
+void count_restart(RestartState& restart, bool good) {
+    restart.delay_ms = good || restart.delay_ms == 0 ? kFirstDelay.count()
+                                                     : std::min(restart.delay_ms * 2, kLongestDelay.count());
+    ++restart.count;
+}
+
 // Waits until the container is due; false: a user has stopped it meanwhile. The watch stands before the first
 // look, so that no mark is missed.
 Result<bool> wait_until_due(const Engine& engine, const ContainerRecord& record) {
@@ -106,24 +128,42 @@ Result<RestartPolicy> parse_restart_policy(std::string_view text) {
 }
 
 bool plan_restart(ContainerRecord& record) {
-    RestartState& restart = record.restart;
-    if (restart.stopped_by_user) return false;
-    switch (restart.policy.kind) {
-    case RestartPolicy::Kind::no:
-        return false;
-    case RestartPolicy::Kind::on_failure:
-        if (record.exit_code == 0 || (restart.policy.most != 0 && restart.count >= restart.policy.most))
-            return false;
-        break;
-    case RestartPolicy::Kind::always:
-    case RestartPolicy::Kind::unless_stopped:
+    if (!asks_for_restart(record)) return false;
+    const bool good = std::chrono::nanoseconds(record.finished_ns - record.started_ns) >= kGoodRun;
+    count_restart(record.restart, good);
+    return true;
+}
+
+bool plan_next_try(ContainerRecord& record) {
+    if (!asks_for_restart(record)) return false;
+    count_restart(record.restart, false);
+    return true;
+}
+
+bool may_pass(const Error& error) {
+    switch (error.sys_errno) {
+    case EAGAIN:
+    case EBUSY:
+    case EINTR:
+    case EMFILE:
+    case ENFILE:
+    case ENOMEM:
+        return true;
+    default:
         break;
     }
-    const bool good = std::chrono::nanoseconds(record.finished_ns - record.started_ns) >= kGoodRun;
-    restart.delay_ms = good || restart.delay_ms == 0 ? kFirstDelay.count()
-                                                     : std::min(restart.delay_ms * 2, kLongestDelay.count());
-    ++restart.count;
-    return true;
+    switch (error.code) {
+    case Code::conflict: // The container whose namespaces it joins may run again.
+    case Code::busy:
+    case Code::no_space:
+    case Code::io:
+    case Code::timeout:
+    case Code::cancelled:
+    case Code::internal: // A monitor or init that was killed has no other word.
+        return true;
+    default:
+        return false;
+    }
 }
 
 bool starts_at_boot(const ContainerRecord& record) {

@@ -34,6 +34,15 @@ namespace mydocker::engine {
 // a run of 10 s. Source: moby, restartmanager/restartmanager.go.
 [[nodiscard]] bool plan_restart(ContainerRecord& record);
 
+// The same where the restart itself failed: it counts, and the delay grows, however long the last run was.
+[[nodiscard]] bool plan_next_try(ContainerRecord& record);
+
+// Whether a start that failed for this may succeed later: want of memory, room or processes, a process that
+// was killed over it, a joined container that does not run. Then a restart by the policy is tried again,
+// which moby does not do (daemon/monitor.go); what is missing, damaged or refused ends the policy, as there.
+// Pure.
+[[nodiscard]] bool may_pass(const Error& error);
+
 // Whether it is to run after a boot of the host: "always", and "unless-stopped" if no user has stopped it.
 [[nodiscard]] bool starts_at_boot(const ContainerRecord& record);
 

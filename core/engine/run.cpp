@@ -8,6 +8,7 @@
 #include "engine/lifecycle.hpp"
 #include "engine/privileges.hpp"
 #include "engine/relay.hpp"
+#include "engine/restart.hpp"
 #include "engine/start_process.hpp"
 #include "engine/steps.hpp"
 
@@ -172,11 +173,15 @@ void note_failed_start(ContainerRecord& record, const Error& error, int code) {
     record.oom_killed = false;
 }
 
-// Nobody is there to be told.
-void note_failed_restart(ContainerRecord& record, const Error& error, int code) {
-    note_failed_start(record, error, code);
-    record.reason.insert(0, "restart: ");
-    record.restart.begun = false;
+// Nobody is there to be told. Whether it is tried again, the policy says.
+Status fail_restart(Engine& engine, Loaded& container, Baton baton, const RunError& failure) {
+    note_failed_start(container.record, failure.error, failure.exit_code);
+    container.record.reason.insert(0, "restart: ");
+    container.record.restart.begun = false;
+    container.record.state = State::exited;
+    if (failure.exit_code == 125 && may_pass(failure.error))
+        return try_restart_again(engine, container, std::move(baton));
+    return give_restart_up(engine, container, std::move(baton));
 }
 
 // Makes what lasts as long as the run, and serves it in the foreground if asked to.
@@ -203,11 +208,13 @@ RunResult let_run(Engine& engine, Draft& draft, Baton baton, Running& running, A
         const int code = failure.error.text.empty() ? 125 : failure.exit_code;
         if (!baton.is_ours()) return run_error(acquired.error(), code); // Its holder puts things right.
         draft.container.record.started_ns = before.started_ns;
-        if (before.restart.begun)
-            note_failed_restart(draft.container.record, acquired.error(), code);
-        else
+        Status undone;
+        if (before.restart.begun) {
+            undone = fail_restart(engine, draft.container, std::move(baton), {acquired.error(), code});
+        } else {
             note_failed_start(draft.container.record, acquired.error(), code);
-        auto undone = abandon_start(engine, draft.container, std::move(baton));
+            undone = abandon_start(engine, draft.container, std::move(baton));
+        }
         return run_error(attach_undo(acquired, undone).error(), code);
     }
     engine.note(draft.container.record, "start");
@@ -337,8 +344,8 @@ RunResult start(Engine& engine, const ContainerId& id, Attach attach, const Atta
 RunResult start_again(Engine& engine, Loaded container, Baton baton) {
     forget_last_run(engine, container.record.id);
     auto give_up = [&](Loaded& failed, const Error& error) {
-        note_failed_restart(failed.record, error, failed.record.exit_code);
-        (void)give_restart_up(engine, failed, std::move(baton)); // If not even that, the next command tries.
+        // If not even that can be noted, the next command tries.
+        (void)fail_restart(engine, failed, std::move(baton), {error, 125});
         return run_error(error);
     };
     Running running;

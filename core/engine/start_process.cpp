@@ -223,7 +223,11 @@ Status record_process(Context& context, process::ProcessId process) {
         fresh.check = record.health->check;
         record.health = std::move(fresh);
     }
-    return context.engine.save_over(context.container);
+    if (auto saved = context.engine.save_over(context.container); !saved) return saved;
+    if (record.pid_file.empty()) return {};
+    const std::string line = std::to_string(record.process.pid) + "\n";
+    auto written = files::write_atomically(record.pid_file, line, 0644);
+    return written ? written : Status(fail(written, "pidfile"));
 }
 
 } // namespace

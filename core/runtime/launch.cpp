@@ -311,8 +311,9 @@ InitMessage died(const process::Child& child) {
 
 } // namespace
 
-Result<InitMessage> Launch::receive() {
+Result<InitMessage> Launch::receive(const Wait& wait) {
     for (;;) {
+        if (Status ready = wait ? wait() : Status{}; !ready) return fail(ready);
         auto packet = sys::receive_with_fds(channel(), protocol::kMessageLimit);
         // Said once when init left without reading all we sent; what it said itself comes after.
         if (!packet && packet.error().sys_errno == ECONNRESET) continue;

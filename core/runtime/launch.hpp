@@ -10,6 +10,7 @@
 #include "runtime/plan.hpp"
 #include "runtime/protocol.hpp"
 
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -67,8 +68,10 @@ class Launch {
     // and execve are left, and says `ready`. Once. Errors: the mount that could not be made, named.
     [[nodiscard]] Status make_mounts(const LaunchPlan& plan);
 
-    // The next message: ready, then after go() started or failed; failed at any time.
-    [[nodiscard]] Result<InitMessage> receive();
+    // The next message: ready, then after go() started or failed; failed at any time. `wait`: called before
+    // each read that may wait; its error is receive()'s.
+    using Wait = std::function<Status()>;
+    [[nodiscard]] Result<InitMessage> receive(const Wait& wait = {});
 
     // Lets init go on to the user's command.
     [[nodiscard]] Status go();
@@ -76,7 +79,7 @@ class Launch {
     // Once started: the listener for answer_self_kill(), if the plan has one and the kernel gave it.
     [[nodiscard]] UniqueFd take_watch();
 
-    // Hands the process over to the caller, once started.
+    // Hands the process over to the caller, once started or given up.
     [[nodiscard]] process::Child release();
 
   private:

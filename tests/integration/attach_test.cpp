@@ -336,5 +336,52 @@ TEST_F(Attach, EndsWithAContainerWhoseMonitorIsKilled) {
     EXPECT_NE(terminal.output().find("monitor lost"), std::string::npos) << terminal.output();
 }
 
+TEST_F(Attach, OfARunIsToTheNamedStreamsAlone) {
+    const std::string script = "echo out; echo err >&2; cat; exit 7";
+    const auto run = [&](std::vector<std::string> flags) {
+        flags.insert(flags.begin(), {"run", "--rm"});
+        flags.insert(flags.end(), {"busybox", "sh", "-c", script});
+        return mydocker(flags, "in\n");
+    };
+
+    const Outcome out = run({"-a", "stdout"});
+    EXPECT_EQ(out.out + "|" + out.err, "out\n|");
+    EXPECT_EQ(out.exit_code, 7);
+    const Outcome err = run({"--attach", "STDERR"});
+    EXPECT_EQ(err.out + "|" + err.err, "|err\n");
+    EXPECT_EQ(err.exit_code, 7);
+    const Outcome both = run({"-i", "-a", "stdin", "-a", "stdout"});
+    EXPECT_EQ(both.out + "|" + both.err, "out\nin\n|");
+    EXPECT_EQ(both.exit_code, 7);
+}
+
+TEST_F(Attach, OfARunToInputAlonePrintsTheId) {
+    remove_at_end("fed");
+
+    const Outcome outcome =
+        mydocker({"run", "-i", "-a", "stdin", "--name", "fed", "busybox", "sh", "-c", "cat; exit 3"}, "in\n");
+
+    EXPECT_EQ(outcome.exit_code, 3) << outcome.err;
+    EXPECT_EQ(outcome.out, mydocker({"ps", "-aq", "--no-trunc"}).out);
+    EXPECT_EQ(mydocker({"logs", "fed"}).out, "in\n");
+}
+
+TEST_F(Attach, OfARunWithoutItsInputLeavesThatOpen) {
+    const Outcome outcome =
+        mydocker({"run", "--rm", "-i", "-a", "stdout", "busybox", "sh", "-c", "timeout 1 cat; echo $?"},
+                 "not for it\n");
+
+    EXPECT_EQ(outcome.out, "143\n") << outcome.err;
+}
+
+TEST_F(Attach, OfARunRefusesWhatCannotBe) {
+    const Outcome both = mydocker({"run", "-d", "-a", "stdout", "busybox", "true"});
+    EXPECT_EQ(both.exit_code, 125);
+    EXPECT_EQ(both.err.find("mydocker: run: conflicting options: --attach and --detach"), 0U) << both.err;
+
+    EXPECT_EQ(mydocker({"run", "-a", "stdlog", "busybox", "true"}).exit_code, 125);
+    EXPECT_EQ(mydocker({"ps", "-aq"}).out, "");
+}
+
 } // namespace
 } // namespace mydocker::test

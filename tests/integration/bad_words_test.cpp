@@ -112,7 +112,7 @@ TEST_F(Wording, EveryVerbSaysWhatItNeeds) {
                            {"create", {}, 125, "create: needs an image name"},
                            {"exec", {}, 125, "exec: needs a container and a command"},
                            {"attach", {}, 125, "attach: needs one container"},
-                           {"logs", {}, 125, "logs: needs one container"},
+                           {"logs", {}, 125, "logs: needs a container"},
                            {"rename", {}, 125, "rename: needs a container and its new name"},
                            {"inspect", {}, 125, "inspect: needs a name or an id"},
                            {"commit", {}, 125, "commit: needs a container and perhaps a name"},

@@ -271,5 +271,37 @@ TEST_F(Flags, ARunThatFailsLeavesNoFileForTheId) {
     EXPECT_FALSE(std::filesystem::exists(directory_ / "id"));
 }
 
+TEST_F(Flags, TheHostIsAtItsLoopbackWhereItsNetworkIsShared) {
+    const std::vector<std::string> host{"--add-host", "me:host-gateway"};
+
+    EXPECT_EQ(shell({"--network", "host", host[0], host[1]}, "tail -n 1 /etc/hosts").out, "127.0.0.1\tme\n");
+    const Outcome none = shell(host, "true");
+    EXPECT_EQ(none.exit_code, 125);
+    EXPECT_EQ(none.err,
+              "mydocker: run: add-host: 'me:host-gateway': without --network host there is no way from "
+              "the container to the host\n");
+}
+
+TEST_F(Flags, ThePidIsWrittenToItsFileAtEachStart) {
+    const std::string path = directory_ / "pid";
+    ASSERT_NE(start_detached("pids", {"--pidfile", path}, {"sleep", "1000"}), "");
+    const std::string first = content_of(path);
+
+    EXPECT_EQ(first, member(mydocker({"inspect", "pids"}).out, "Pid") + "\n");
+    EXPECT_EQ(member(mydocker({"inspect", "pids"}).out, "PidFile"), path);
+    EXPECT_EQ(mydocker({"restart", "-t", "0", "pids"}).exit_code, 0);
+    EXPECT_NE(content_of(path), first);
+    EXPECT_EQ(content_of(path), member(mydocker({"inspect", "pids"}).out, "Pid") + "\n");
+}
+
+TEST_F(Flags, AFileForThePidThatCannotBeWrittenIsAnErrorAndLeavesNothing) {
+    const Outcome outcome = mydocker(
+        {"run", "-d", "--name", "pids", "--pidfile", directory_ / "no/such/pid", "busybox", "sleep", "1000"});
+
+    EXPECT_EQ(outcome.exit_code, 125);
+    EXPECT_NE(outcome.err.find("pidfile"), std::string::npos) << outcome.err;
+    EXPECT_EQ(mydocker({"ps", "-aq"}).out, "");
+}
+
 } // namespace
 } // namespace mydocker::test

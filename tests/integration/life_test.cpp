@@ -283,5 +283,64 @@ INSTANTIATE_TEST_SUITE_P(Ends, LostDirectory,
                                            std::vector<std::string>{"kill", "lost"}),
                          [](const auto& each) { return each.param.front(); });
 
+class WaitFor : public EngineTest {
+  protected:
+    std::future<Outcome> waiting(const std::vector<std::string>& words) {
+        return std::async(std::launch::async, [this, words] { return mydocker(words); });
+    }
+    static bool goes_on(std::future<Outcome>& future) {
+        return future.wait_for(std::chrono::milliseconds(600)) == std::future_status::timeout;
+    }
+};
+
+TEST_F(WaitFor, AStateReturnsWhenItIsThere) {
+    remove_at_end("box");
+    ASSERT_EQ(mydocker({"create", "--name", "box", "busybox", "sleep", "1000"}).exit_code, 0);
+    EXPECT_EQ(mydocker({"wait", "--condition", "created", "box"}).out, "-1\n");
+    auto runs = waiting({"wait", "--condition=paused", "--condition=running", "box"});
+    EXPECT_TRUE(goes_on(runs));
+
+    ASSERT_EQ(mydocker({"start", "box"}).exit_code, 0);
+
+    EXPECT_EQ(runs.get().out, "-1\n");
+    auto pauses = waiting({"wait", "--condition=paused", "box"});
+    EXPECT_TRUE(goes_on(pauses));
+    ASSERT_EQ(mydocker({"pause", "box"}).exit_code, 0);
+    EXPECT_EQ(pauses.get().exit_code, 0);
+}
+
+TEST_F(WaitFor, TheNextExitIsNotTheLast) {
+    ASSERT_NE(start_detached("box", {}, {"sh", "-c", "test -e /again && exit 5; echo > /again; exit 4"}), "");
+    EXPECT_EQ(mydocker({"wait", "--condition", "stopped", "box"}).out, "4\n");
+    EXPECT_EQ(mydocker({"wait", "--condition", "not-running", "box"}).out, "4\n");
+    auto next = waiting({"wait", "--condition", "next-exit", "box"});
+    EXPECT_TRUE(goes_on(next));
+
+    ASSERT_EQ(mydocker({"start", "box"}).exit_code, 0);
+
+    EXPECT_EQ(next.get().out, "5\n");
+}
+
+TEST_F(WaitFor, RemovalReturnsWithTheExitCode) {
+    ASSERT_NE(start_detached("box", {}, {"sh", "-c", "exit 6"}), "");
+    ASSERT_EQ(mydocker({"wait", "box"}).out, "6\n");
+    auto removed = waiting({"wait", "--condition", "removed", "box"});
+    EXPECT_TRUE(goes_on(removed));
+    auto runs = waiting({"wait", "--condition", "running", "box"});
+    EXPECT_TRUE(goes_on(runs));
+
+    ASSERT_EQ(mydocker({"rm", "box"}).exit_code, 0);
+
+    EXPECT_EQ(removed.get().out, "6\n");
+    EXPECT_EQ(runs.get().exit_code, 1) << "it cannot be any more";
+}
+
+TEST_F(WaitFor, NoKnownConditionIsRefused) {
+    const Outcome outcome = mydocker({"wait", "--condition", "dead", "box"});
+
+    EXPECT_EQ(outcome.exit_code, 125);
+    EXPECT_EQ(outcome.err.find("mydocker: wait: condition: 'dead' is unknown"), 0U) << outcome.err;
+}
+
 } // namespace
 } // namespace mydocker::test

@@ -190,5 +190,34 @@ TEST_F(LogsOf, ADriverThatKeepsNothingSaysSo) {
     EXPECT_EQ(mydocker({"run", "--rm", "--log-driver", "none", "busybox", "echo", "heard"}).out, "heard\n");
 }
 
+TEST_F(LogsOf, SeveralBearTheirIdsOrNames) {
+    const std::string one =
+        start_detached("one", {}, {"sh", "-c", "echo first; echo wrong >&2"}).substr(0, 12);
+    const std::string two = start_detached("two", {}, {"echo", "second"}).substr(0, 12);
+    ASSERT_EQ(mydocker({"wait", "one", "two"}).out, "0\n0\n");
+
+    const Outcome ids = mydocker({"logs", "one", "two"});
+    EXPECT_EQ(ids.out, one + " first\n" + two + " second\n");
+    EXPECT_EQ(ids.err, one + " wrong\n");
+    EXPECT_EQ(mydocker({"logs", "--names", "two", "one"}).out, "two second\none first\n");
+    EXPECT_EQ(mydocker({"logs", "--names", "-n", "1", "two"}).out, "second\n") << "one needs no name";
+    const Outcome missing = mydocker({"logs", "one", "nobody"});
+    EXPECT_EQ(missing.exit_code, 1);
+    EXPECT_EQ(missing.out, "");
+}
+
+TEST_F(LogsOf, SeveralAreFollowedToTheLastEnd) {
+    run_detached({}, kInTwoParts);
+    ASSERT_NE(start_detached("brief", {}, {"sh", "-c", "echo brief"}), "");
+    Terminal follower(command({"logs", "-f", "--names", "talker", "brief"}));
+    ASSERT_TRUE(follower.expect("talker one")) << follower.output();
+    ASSERT_TRUE(follower.expect("brief brief")) << follower.output();
+
+    let_go_on();
+
+    EXPECT_TRUE(follower.expect("talker two")) << follower.output();
+    EXPECT_EQ(follower.wait(), 0);
+}
+
 } // namespace
 } // namespace mydocker::test

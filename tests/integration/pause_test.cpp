@@ -1,6 +1,7 @@
 // pause, unpause and rename as their users know them, beside everything else that happens to a container.
 #include "support/engine_fixture.hpp"
 #include "support/faultline.hpp"
+#include "support/record_file.hpp"
 
 #include <csignal>
 #include <sys/stat.h>
@@ -243,6 +244,51 @@ TEST_F(Paused, EndsWellInTheForegroundAfterAllThat) {
         EXPECT_EQ(mydocker({"wait", "other"}).out, "3\n");
         EXPECT_EQ(mydocker({"inspect", "other"}).exit_code, removed ? 1 : 0);
     }
+}
+
+// Whichever comes first, nothing waits for the other without end.
+TEST_F(Paused, MeetsExecsThatAreJustBeginning) {
+    start();
+    for (int i = 0; i < repeats(20); ++i) {
+        Outcome exec;
+        std::thread running([&] { exec = mydocker({"exec", "box", "echo", "here"}); });
+        ::usleep(static_cast<useconds_t>(i) * 1000);
+
+        EXPECT_EQ(mydocker({"pause", "box"}).exit_code, 0);
+        EXPECT_EQ(mydocker({"unpause", "box"}).exit_code, 0);
+        running.join();
+
+        if (exec.exit_code == 0) {
+            EXPECT_EQ(exec.out, "here\n");
+        } else {
+            EXPECT_EQ(exec.exit_code, 125);
+            EXPECT_NE(exec.err.find("paused"), std::string::npos) << exec.err;
+        }
+    }
+}
+
+// Made by hand, since nobody is so quick: the record says that it runs when exec looks, and that it is paused
+// once exec's process is frozen.
+TEST_F(Paused, EndsAnExecThatItHasFrozenBeforeTheCommand) {
+    if (auto why = missing(Need::cgroup_v1)) GTEST_SKIP() << *why; // Else exec waits for those who freeze.
+    start();
+    const std::string id = member(mydocker({"inspect", "box"}).out, "Id");
+    pause();
+    const RecordFile record(root(), id);
+    record.replace("\"paused\"", "\"running\"");
+    Outcome exec;
+    std::thread running([&] { exec = mydocker({"exec", "box", "touch", "/run-after-all"}); });
+    ::usleep(1'000'000);
+
+    record.replace("\"running\"", "\"paused\"");
+    write_text(run_root() + "/" + id + "/frozen", "");
+    running.join();
+
+    EXPECT_EQ(exec.exit_code, 125);
+    EXPECT_NE(exec.err.find("'box' was paused before the command was executed"), std::string::npos)
+        << exec.err;
+    EXPECT_EQ(mydocker({"unpause", "box"}).exit_code, 0);
+    EXPECT_EQ(mydocker({"exec", "box", "test", "-e", "/run-after-all"}).exit_code, 1);
 }
 
 } // namespace

@@ -307,5 +307,68 @@ TEST_F(Restart, APolicyIsNotForWhatIsToGo) {
     EXPECT_EQ(mydocker({"update", "--restart", "often", "gone"}).exit_code, 125);
 }
 
+TEST_F(Restart, WhatFailsForAPassingCauseIsTriedAgain) {
+    ASSERT_NE(start_detached("base", {}, {"sleep", "1000"}), "");
+    id_ = start_detached("joined", {"--restart", "always", "--network", "container:base"}, {"sleep", "1000"});
+    ASSERT_NE(id_, "");
+    ASSERT_EQ(mydocker({"kill", "base"}).exit_code, 0);
+
+    ASSERT_EQ(::kill(std::stoi(shown("joined", "Pid")), SIGKILL), 0);
+
+    EXPECT_TRUE(eventually([&] { return restarts("joined") >= 3; })) << "a restart that fails counts";
+    EXPECT_EQ(shown("joined", "Error").find("restart: "), 0U) << shown("joined", "Error");
+    EXPECT_EQ(mydocker({"start", "base"}).exit_code, 0);
+    EXPECT_TRUE(eventually([&] { return shown("joined", "Status") == "running"; }, 30'000));
+}
+
+TEST_F(Restart, WhatFailsForAPassingCauseIsTriedSoOften) {
+    ASSERT_NE(start_detached("base", {}, {"sleep", "1000"}), "");
+    id_ = start_detached("joined", {"--restart", "on-failure:2", "--network", "container:base"},
+                         {"sleep", "1000"});
+    ASSERT_NE(id_, "");
+    ASSERT_EQ(mydocker({"kill", "base"}).exit_code, 0);
+
+    ASSERT_EQ(::kill(std::stoi(shown("joined", "Pid")), SIGKILL), 0);
+
+    EXPECT_TRUE(eventually([&] { return shown("joined", "Status") == "exited"; }));
+    EXPECT_EQ(shown("joined", "RestartCount"), "2");
+    EXPECT_EQ(shown("joined", "ExitCode"), "125");
+}
+
+TEST_F(Restart, WhatLosesItsCommandIsNotTriedAgain) {
+    const TempDir shared;
+    write_text(shared / "once", "#!/bin/sh\nrm /p/once\nexit 3\n");
+    std::filesystem::permissions(shared / "once", std::filesystem::perms::owner_all);
+    id_ = start_detached("lost", {"--restart", "always", "-v", shared.path() + ":/p"}, {"/p/once"});
+    ASSERT_NE(id_, "");
+
+    EXPECT_TRUE(eventually([&] { return shown("lost", "Status") == "exited"; }));
+    EXPECT_EQ(shown("lost", "ExitCode"), "127");
+    EXPECT_EQ(shown("lost", "RestartCount"), "1");
+}
+
+// Its files are in the hands of whoever waits to start it.
+TEST_F(Restart, WhatWaitsIsNotReadAndSaysSo) {
+    ignore("content/cache"); // Of the image, which commit reads first.
+    start_waiting("waiting");
+
+    for (const std::vector<std::string>& words : {std::vector<std::string>{"cp", "waiting:/go", "-"},
+                                                  {"export", "waiting"},
+                                                  {"commit", "waiting", "image"}}) {
+        const Outcome outcome = mydocker(words);
+
+        EXPECT_EQ(outcome.exit_code, 1) << words.front();
+        EXPECT_EQ(outcome.err, "mydocker: " + words.front() +
+                                   ": container 'waiting' is waiting to be restarted; stop it first, or try "
+                                   "again later\n");
+    }
+    EXPECT_EQ(mydocker({"rename", "waiting", "renamed"}).err, "");
+    EXPECT_EQ(shown("renamed", "Status"), "restarting");
+    EXPECT_EQ(mydocker({"stop", "renamed"}).exit_code, 0);
+    EXPECT_EQ(mydocker({"export", "-o", "/dev/null", "renamed"}).exit_code, 0) << "and then it can be";
+    EXPECT_EQ(mydocker({"rename", "renamed", "waiting"}).err, ""); // As the end of the test knows it.
+    EXPECT_LT(std::chrono::steady_clock::now(), due_);
+}
+
 } // namespace
 } // namespace mydocker::test

@@ -460,6 +460,9 @@ Result<bool> try_lock(int fd) {
 Status wait_lock(int fd) {
     return done("wait_lock", fd_text(fd));
 }
+Status wait_read_lock(int fd) {
+    return done("wait_read_lock", fd_text(fd));
+}
 Status random_bytes(std::span<unsigned char> buffer) {
     std::ranges::fill(buffer, static_cast<unsigned char>(7));
     return done("random_bytes", buffer.size());

@@ -155,7 +155,7 @@ TEST(Completion, KnowsWhatStandsWhere) {
     EXPECT_EQ(completed("stop -s US"), "USR1 USR2 ");
     EXPECT_EQ(completed("stop --signal=US"), "--signal=USR1 --signal=USR2 ");
     EXPECT_EQ(completed("logs --tail "), "");
-    EXPECT_EQ(completed("logs web "), "") << "it takes one";
+    EXPECT_EQ(completed("attach web "), "") << "it takes one";
     EXPECT_EQ(completed("run -ti wo"), "worker-image ");
     EXPECT_EQ(completed("run busybox --"), "") << "the container's own flags";
     EXPECT_EQ(completed("exec web s"), "");

@@ -53,8 +53,34 @@ TEST(HostText, IsANameAndAnAddress) {
 
 TEST(HostText, ThatIsNoneIsRefused) {
     for (const char* text :
-         {"", "db", "db:", ":10.0.0.1", "db:10.0.0", "d b:10.0.0.1", "db:host-gateway", "a\nb:10.0.0.1"})
+         {"", "db", "db:", ":10.0.0.1", "db:10.0.0", "d b:10.0.0.1", "db:gateway", "a\nb:10.0.0.1"})
         EXPECT_FALSE(parse_host(text)) << text;
+}
+
+TEST(HostGateway, IsTheLoopbackOfTheHostsNetwork) {
+    engine::CreateRequest request;
+    request.network.kind = engine::NetworkMode::Kind::host;
+    request.extra_hosts = {*parse_host("me:host-gateway"), *parse_host("db:10.0.0.1")};
+
+    ASSERT_TRUE(find_gateway(request));
+
+    EXPECT_EQ(request.extra_hosts[0].address, "127.0.0.1");
+    EXPECT_EQ(request.extra_hosts[1].address, "10.0.0.1");
+}
+
+TEST(HostGateway, IsRefusedWhereThereIsNoWayToTheHost) {
+    for (const auto kind : {engine::NetworkMode::Kind::none, engine::NetworkMode::Kind::container}) {
+        engine::CreateRequest request;
+        request.network.kind = kind;
+        request.extra_hosts = {*parse_host("me:host-gateway")};
+
+        const auto found = find_gateway(request);
+
+        ASSERT_FALSE(found);
+        EXPECT_EQ(found.error().text,
+                  "add-host: 'me:host-gateway': without --network host there is no way from "
+                  "the container to the host");
+    }
 }
 
 TEST(CapabilityText, IsTakenInAnySpelling) {

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cerrno>
+
 namespace mydocker::engine {
 namespace {
 
@@ -79,6 +81,28 @@ TEST(RestartAtBoot, IsForWhatRanAndWasNotStopped) {
     ContainerRecord fresh = ended({Kind::always, 0}, 0, 1);
     fresh.started_ns = 0;
     EXPECT_FALSE(starts_at_boot(fresh));
+}
+
+TEST(RestartPlan, CountsARestartThatFailedAndWaitsLonger) {
+    ContainerRecord record = ended({Kind::on_failure, 2}, 125, 1000);
+    record.restart.count = 1;
+    record.restart.delay_ms = 6400;
+
+    EXPECT_TRUE(plan_next_try(record));
+
+    EXPECT_EQ(record.restart.delay_ms, 12800) << "however long the run before it was";
+    EXPECT_EQ(record.restart.count, 2);
+    EXPECT_FALSE(plan_next_try(record)) << "it has counted";
+}
+
+TEST(RestartFailure, MayPassWhereSomethingWasWanting) {
+    EXPECT_TRUE(may_pass({Code::internal, 0, "mydocker-monitor ended while the container was started"}));
+    EXPECT_TRUE(may_pass({Code::conflict, 0, "network: container 'base' does not run"}));
+    EXPECT_TRUE(may_pass({Code::no_space, ENOSPC, "write"}));
+    EXPECT_TRUE(may_pass({Code::invalid, ENOMEM, "mount"}));
+    EXPECT_FALSE(may_pass({Code::not_found, ENOENT, "open 'config.json'"}));
+    EXPECT_FALSE(may_pass({Code::corrupt, 0, "config.json"}));
+    EXPECT_FALSE(may_pass({Code::denied, EPERM, "mount"}));
 }
 
 } // namespace
