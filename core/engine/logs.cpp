@@ -10,15 +10,20 @@
 namespace mydocker::engine {
 namespace {
 
-// A log driver that is installed and reads back; empty: there is none.
+bool reads_back(Engine& engine, const std::string& driver) {
+    auto sink = engine.log(driver, {});
+    auto traits = sink ? (*sink)->probe() : Result<LogTraits>(fail(sink));
+    return traits && traits->readable;
+}
+
+// A log driver that is installed and reads back, the selected one before others; empty: there is none.
 std::string readable_driver(Engine& engine) {
+    if (std::string selected = engine.selected_log(); reads_back(engine, selected)) return selected;
     auto files = engine.plugins().list();
     if (!files) return {};
     for (const plugin::PluginFile& file : *files) {
         if (file.kind != plugin::Kind::log || file.hidden || !file.passport) continue;
-        auto sink = engine.log(file.name, {});
-        auto traits = sink ? (*sink)->probe() : Result<LogTraits>(fail(sink));
-        if (traits && traits->readable) return file.name;
+        if (reads_back(engine, file.name)) return file.name;
     }
     return {};
 }

@@ -152,7 +152,7 @@ const std::vector<BadWords> kWords{
     {"LogUnknown",
      {"--log-driver", "tape", "run", "--rm", "busybox", "true"},
      125,
-     "'tape' not found.*there are: json-file, none, syslog, text-file"},
+     "'tape' not found.*there are: journald, json-file, none, syslog, text-file"},
     {"ConfigMissing",
      {"--config", "/nope.toml", "run", "--rm", "busybox", "true"},
      125,

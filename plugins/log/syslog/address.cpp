@@ -1,12 +1,11 @@
 #include "address.hpp"
 
-#include <algorithm>
+#include "log/datagram/local_socket.hpp"
+
 #include <cerrno>
-#include <cstring>
 #include <memory>
 #include <netdb.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
 namespace mydocker::syslog {
 namespace {
@@ -45,33 +44,18 @@ constexpr int kSocketFlags = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
     return address;
 }
 
-[[nodiscard]] std::string attempt(const Address& address) {
-    return "connect to syslog server '" + address.text + "'";
-}
-
-[[nodiscard]] Result<UniqueFd> connect_local(const Address& address) {
-    sockaddr_un name{};
-    name.sun_family = AF_UNIX;
-    if (address.path.size() >= sizeof name.sun_path) return fail_errno(ENAMETOOLONG, attempt(address));
-    std::ranges::copy(address.path, name.sun_path);
-    UniqueFd fd(::socket(AF_UNIX, kSocketFlags, 0));
-    if (!fd) return fail_errno(errno, attempt(address));
-    const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&name));
-    if (::connect(fd.get(), generic, sizeof name) != 0) return fail_errno(errno, attempt(address));
-    return fd;
-}
-
 struct FreeAddresses {
     void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
 };
 
 [[nodiscard]] Result<UniqueFd> connect_udp(const Address& address) {
+    const std::string attempt = "connect to " + describe_server(address);
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
     hints.ai_socktype = SOCK_DGRAM;
     addrinfo* found = nullptr;
     const int code = ::getaddrinfo(address.host.c_str(), address.port.c_str(), &hints, &found);
-    if (code != 0) return fail(Code::not_found, attempt(address) + ": " + ::gai_strerror(code));
+    if (code != 0) return fail(Code::not_found, attempt + ": " + ::gai_strerror(code));
     const std::unique_ptr<addrinfo, FreeAddresses> list(found);
     int error = 0;
     for (const addrinfo* each = list.get(); each != nullptr; each = each->ai_next) {
@@ -79,7 +63,7 @@ struct FreeAddresses {
         if (fd && ::connect(fd.get(), each->ai_addr, each->ai_addrlen) == 0) return fd;
         error = errno;
     }
-    return fail_errno(error, attempt(address));
+    return fail_errno(error, attempt);
 }
 
 } // namespace
@@ -93,7 +77,12 @@ Result<Address> parse_address(std::string_view text) {
 }
 
 Result<UniqueFd> connect_to(const Address& address) {
-    return address.is_local() ? connect_local(address) : connect_udp(address);
+    return address.is_local() ? datagram::connect_local(address.path, describe_server(address))
+                              : connect_udp(address);
+}
+
+std::string describe_server(const Address& address) {
+    return "syslog server '" + address.text + "'";
 }
 
 } // namespace mydocker::syslog

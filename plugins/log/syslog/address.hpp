@@ -26,4 +26,7 @@ struct Address {
 // Errors: what connect(2) says; not_found when there is no such host.
 [[nodiscard]] Result<UniqueFd> connect_to(const Address& address);
 
+// "syslog server '/dev/log'"
+[[nodiscard]] std::string describe_server(const Address& address);
+
 } // namespace mydocker::syslog
