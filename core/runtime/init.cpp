@@ -106,7 +106,7 @@ constexpr Stage kStages[] = {
 
 std::string Init::take_trace() {
     if (!trace) return {};
-    constexpr std::size_t kMost = protocol::kMessageLimit / 2;
+    constexpr std::size_t kMost = protocol::kReportLimit / 2;
     std::string bytes = trace::encode(trace->spans(), kMost);
     trace->forget();
     return bytes;

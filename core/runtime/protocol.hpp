@@ -62,7 +62,8 @@ inline constexpr int kFirstExtraFd = 5;
 // mounts: a network namespace takes the kernel longer than all the others together.
 inline constexpr std::uint64_t kMadeByInit = CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS;
 
-inline constexpr std::size_t kMessageLimit = 8192;
+inline constexpr std::size_t kMessageLimit = 8192;  // to init
+inline constexpr std::size_t kReportLimit = 32768;  // from init: half of it may be what it noted (trace.hpp)
 inline constexpr std::size_t kMountsAMessage = 250; // SCM_RIGHTS passes 253
 
 enum class MessageKind : std::uint32_t {
