@@ -49,5 +49,56 @@ TEST_F(Sqlite, ListsTheOthersWhereAPageIsDamaged) {
     EXPECT_EQ(open()->load(ContainerId(std::string(64, 'e')))->document, std::string(12'000, 'E'));
 }
 
+TEST_F(Sqlite, NothingButAnIdLeavesAsOneWhereAPageIsDamaged) {
+    given(kOne, "before", std::string(15'000, 'w'));
+    given(kTwo, "web", std::string(15'000, 'x'));
+    given(kThree, "after", std::string(15'000, 'y'));
+    std::string bytes = test::content_of(file());
+    const std::size_t page = bytes.find(std::string(100, 'x')) / kPage;
+    bytes.replace(page * kPage, kPage, kPage, '\0');
+    const std::size_t in_index = bytes.find(kTwo.str());
+    ASSERT_NE(in_index, std::string::npos);
+    ASSERT_EQ(bytes.find(kTwo.str(), in_index + 1), std::string::npos);
+    bytes.replace(in_index, 5, "3/../");
+    test::write_text(file(), bytes);
+
+    std::vector<std::string> ids;
+    std::vector<std::string> said;
+    const auto walked = open()->list([&](const ListedRecord& item) -> Status {
+        ids.push_back(item.id.str());
+        said.push_back(item.record ? item.record->name.str() : item.record.error().text);
+        return {};
+    });
+
+    EXPECT_TRUE(walked);
+    EXPECT_EQ(ids, (std::vector<std::string>{kOne.str(), "", kThree.str()}));
+    EXPECT_EQ(said, (std::vector<std::string>{"before", "container number 2: record damaged (its id is none)",
+                                              "after"}));
+}
+
+TEST_F(Sqlite, NothingButAnIdLeavesAsOneWhereTheColumnIsDamaged) {
+    given(kOne, "web");
+    given(kTwo, "db");
+    by_hand("UPDATE record SET id = '3f2a/../x' WHERE name = 'web'");
+    const std::string said = "container number 1: record damaged (its id is none)";
+
+    EXPECT_EQ(listed(), (std::vector<std::string>{said, "db"}));
+    EXPECT_EQ(open()->resolve("web").error().text, said);
+    EXPECT_EQ(open()->resolve("3f2a"), kTwo);
+    EXPECT_EQ(open()->reserve(kThree, ContainerName("web"), "{}").error().text, said);
+    EXPECT_EQ(open()->rename(kTwo, ContainerName("web")).error().text, said);
+}
+
+TEST_F(Sqlite, ANameThatTheIndexLostIsNoBeginningOfAnId) {
+    given(kOne, "3f");
+    given(kTwo, "db");
+
+    gut("record_by_name");
+
+    EXPECT_EQ(open()->resolve("3f"), kOne);
+    EXPECT_EQ(open()->resolve("3f2"), kTwo);
+    EXPECT_EQ(open()->resolve("web").error().code, Code::not_found);
+}
+
 } // namespace
 } // namespace mydocker::sqlite_state

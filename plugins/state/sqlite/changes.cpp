@@ -52,10 +52,10 @@ Result<Revision> reserve_row(Database& database, const ContainerId& id, const Co
                              std::string_view document) {
     auto transaction = Transaction::begin(database);
     if (!transaction) return fail(transaction);
-    auto owner = find_id(database, "name = ?1", name.str());
+    auto owner = find_id(database, "WHERE name = ?1", name.str());
     if (!owner) return fail(owner);
     if (*owner) return state::name_taken(name, **owner);
-    auto taken = find_id(database, "id = ?1", id.str());
+    auto taken = find_id(database, "WHERE id = ?1", id.str());
     if (!taken) return fail(taken);
     if (*taken) return fail(Code::exists, "container " + state::short_id(id) + ": the id is taken");
     auto sequence = next_sequence(database);
@@ -86,7 +86,7 @@ Result<Revision> rename_row(Database& database, const ContainerId& id, const Con
     if (!row) return fail(row);
     StoredRecord& record = row->record;
     if (record.name == name) return record.revision;
-    auto owner = find_id(database, "name = ?1", name.str());
+    auto owner = find_id(database, "WHERE name = ?1", name.str());
     if (!owner) return fail(owner);
     if (*owner) return state::name_taken(name, **owner);
     ++record.revision;

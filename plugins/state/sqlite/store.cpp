@@ -139,14 +139,8 @@ Result<StoredRecord> SqliteStore::load(const ContainerId& id) {
 Result<ContainerId> SqliteStore::resolve(std::string_view name_or_prefix) {
     if (!state::is_name(name_or_prefix))
         return state::no_such(name_or_prefix); // An id has a name's form, too.
-    return use<ContainerId>(state::no_such(name_or_prefix), [&](Database& database) -> Result<ContainerId> {
-        for (const char* condition : {"id = ?1", "name = ?1"}) {
-            auto found = find_id(database, condition, name_or_prefix);
-            if (!found) return fail(found);
-            if (*found) return std::move(**found);
-        }
-        return find_prefix(database, name_or_prefix);
-    });
+    return use<ContainerId>(state::no_such(name_or_prefix),
+                            [&](Database& database) { return find_named(database, name_or_prefix); });
 }
 
 Result<Revision> SqliteStore::save(const ContainerId& id, std::string_view document, Revision expected) {
