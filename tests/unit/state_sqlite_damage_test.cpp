@@ -1,6 +1,8 @@
 // What the state store "sqlite" makes of damage: to rows, to pages, to indexes.
 #include "unit/state_sqlite_fixture.hpp"
 
+#include <array>
+
 namespace mydocker::sqlite_state {
 namespace {
 
@@ -87,6 +89,77 @@ TEST_F(Sqlite, NothingButAnIdLeavesAsOneWhereTheColumnIsDamaged) {
     EXPECT_EQ(open()->resolve("3f2a"), kTwo);
     EXPECT_EQ(open()->reserve(kThree, ContainerName("web"), "{}").error().text, said);
     EXPECT_EQ(open()->rename(kTwo, ContainerName("web")).error().text, said);
+}
+
+constexpr std::array<const char*, 2> kIndexes = {"record_by_id", "record_by_name"};
+
+TEST_F(Sqlite, RemovesForGoodWhatAnIndexLost) {
+    for (const char* index : kIndexes) {
+        SCOPED_TRACE(index);
+        fs::remove_all(data());
+        given(kOne, "web");
+        given(kTwo, "db");
+        gut(index);
+
+        const auto removed = open()->remove(kOne, 1);
+
+        EXPECT_TRUE(removed) << describe(removed.error());
+        EXPECT_EQ(listed(), std::vector<std::string>{"db"});
+        EXPECT_EQ(flaws(), 0);
+        given(kThree, "web");
+    }
+}
+
+TEST_F(Sqlite, RemovesForGoodADamagedRecordThatAnIndexLost) {
+    for (const char* index : kIndexes) {
+        SCOPED_TRACE(index);
+        fs::remove_all(data());
+        given(kOne, "web");
+        by_hand("UPDATE record SET sum = sum + 1");
+        gut(index);
+
+        EXPECT_TRUE(open()->remove(kOne, kAnyRevision));
+
+        EXPECT_TRUE(listed().empty());
+    }
+}
+
+TEST_F(Sqlite, ChangesWhatAnIndexLost) {
+    for (const char* index : kIndexes) {
+        SCOPED_TRACE(index);
+        fs::remove_all(data());
+        given(kOne, "web");
+        given(kTwo, "db");
+        gut(index);
+
+        const auto saved = open()->save(kOne, "new", 1);
+        gut(index);
+        const auto renamed = open()->rename(kTwo, ContainerName("base"));
+
+        EXPECT_EQ(saved, Revision{2});
+        EXPECT_EQ(renamed, Revision{2});
+        EXPECT_EQ(open()->load(kOne)->document, "new");
+        EXPECT_EQ(listed(), (std::vector<std::string>{"web", "base"}));
+        EXPECT_EQ(flaws(), 0);
+    }
+}
+
+TEST_F(Sqlite, ANameThatTheIndexLostIsTaken) {
+    given(kOne, "web");
+    given(kTwo, "db");
+
+    gut("record_by_name");
+    const auto reserved = open()->reserve(kThree, ContainerName("web"), "{}");
+    gut("record_by_name");
+    const auto renamed = open()->rename(kTwo, ContainerName("web"));
+    gut("record_by_id");
+    gut("record_by_name");
+    const auto both = open()->reserve(kThree, ContainerName("web"), "{}");
+
+    ASSERT_FALSE(reserved || renamed || both);
+    EXPECT_EQ(reserved.error().text, "name 'web' is used by container " + kOne.str());
+    EXPECT_EQ(renamed.error(), reserved.error());
+    EXPECT_EQ(both.error(), reserved.error());
 }
 
 TEST_F(Sqlite, ANameThatTheIndexLostIsNoBeginningOfAnId) {

@@ -73,6 +73,7 @@ class Database {
     [[nodiscard]] Result<Statement> prepare(std::string_view sql);
     // Runs a statement that has no parameters and whose rows do not matter.
     [[nodiscard]] Status execute(std::string_view sql);
+    [[nodiscard]] int changed_rows() const { return sqlite3_changes(connection_); } // by the last change
     // An error as SQLite's become here: waiting that ended is timeout, naming who is in the way, or
     // cancelled.
     [[nodiscard]] Error explained(Error error) const;
