@@ -1,6 +1,7 @@
 // The state store "sqlite" where its filesystem is full or read-only.
 #include "unit/state_sqlite_fixture.hpp"
 
+#include <csignal>
 #include <functional>
 #include <sched.h>
 #include <sys/mount.h>
@@ -63,6 +64,103 @@ TEST_F(Sqlite, SaysWhenItsFilesystemIsReadOnlyAndStillReads) {
             << describe(saved.error());
         EXPECT_EQ(listed(), std::vector<std::string>{"web"});
         EXPECT_EQ(open()->resolve("web"), kOne);
+    });
+}
+
+// A child whose store is in use, stopped behind each of its steps; the last one closes the store.
+class OtherUser {
+  public:
+    OtherUser(std::unique_ptr<StateStore> store, const std::vector<std::function<void(StateStore&)>>& steps)
+        : pid_(::fork()) {
+        if (pid_ != 0) return;
+        for (const auto& step : steps) {
+            step(*store);
+            ::raise(SIGSTOP);
+        }
+        store.reset();
+        ::_exit(0);
+    }
+    OtherUser(const OtherUser&) = delete;
+    OtherUser& operator=(const OtherUser&) = delete;
+    ~OtherUser() {
+        ::kill(pid_, SIGKILL);
+        ::waitpid(pid_, nullptr, 0);
+    }
+
+    void await_step() const { EXPECT_EQ(::waitpid(pid_, nullptr, WUNTRACED), pid_); }
+    void go_on() const { ::kill(pid_, SIGCONT); }
+
+  private:
+    pid_t pid_;
+};
+
+void mount_readonly(const std::string& from, const std::string& to) {
+    ASSERT_EQ(::mount(from.c_str(), to.c_str(), nullptr, MS_BIND, nullptr), 0);
+    ASSERT_EQ(::mount(nullptr, to.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_RDONLY, nullptr), 0);
+}
+
+TEST_F(Sqlite, ReadsChangesThatWereLeftWhenItsFilesystemBecameReadOnly) {
+    if (auto why = test::missing(test::Need::root)) GTEST_SKIP() << *why;
+    for (const char* lost : {"nothing", "records.db-shm"}) {
+        SCOPED_TRACE(lost);
+        in_own_mounts([&] {
+            fs::create_directories(data());
+            ASSERT_EQ(::mount("tmpfs", data().c_str(), "tmpfs", 0, nullptr), 0);
+            given(kOne, "web");
+            {
+                const OtherUser killed(open(), {[](StateStore& store) {
+                                           (void)store.reserve(kTwo, ContainerName("db"), "left");
+                                       }});
+                killed.await_step();
+            }
+            fs::remove(data() + "/" + lost);
+            ASSERT_TRUE(fs::exists(file() + "-wal"));
+            ASSERT_EQ(::mount(nullptr, data().c_str(), nullptr, MS_REMOUNT | MS_RDONLY, nullptr), 0);
+
+            EXPECT_EQ(listed(), (std::vector<std::string>{"web", "db"}));
+            EXPECT_EQ(open()->resolve("db"), kTwo);
+            EXPECT_EQ(open()->load(kTwo)->document, "left");
+            const auto saved = open()->save(kOne, "new", kAnyRevision);
+            EXPECT_TRUE(describe(saved.error()).ends_with("Read-only file system (EROFS)"))
+                << describe(saved.error());
+        });
+    }
+}
+
+TEST_F(Sqlite, ReadsAReadOnlyMountOfAStoreThatOthersUse) {
+    if (auto why = test::missing(test::Need::root)) GTEST_SKIP() << *why;
+    given(kOne, "web");
+    const std::string view = directory_ / "view";
+    fs::create_directory(view);
+    in_own_mounts([&] {
+        mount_readonly(data(), view);
+        const OtherUser writer(
+            open(), {[](StateStore& store) { (void)store.reserve(kTwo, ContainerName("db"), "{}"); },
+                     [](StateStore& store) { (void)store.reserve(kThree, ContainerName("more"), "{}"); }});
+        writer.await_step();
+        const auto reader = open_in(view);
+
+        EXPECT_EQ(listed_by(*reader), (std::vector<std::string>{"web", "db"}));
+        writer.go_on();
+        writer.await_step();
+        EXPECT_EQ(listed_by(*reader), (std::vector<std::string>{"web", "db", "more"}));
+        writer.go_on();
+    });
+}
+
+TEST_F(Sqlite, SeesThroughAReadOnlyMountWhatOthersChangeSince) {
+    if (auto why = test::missing(test::Need::root)) GTEST_SKIP() << *why;
+    given(kOne, "web");
+    const std::string view = directory_ / "view";
+    fs::create_directory(view);
+    in_own_mounts([&] {
+        mount_readonly(data(), view);
+        const auto reader = open_in(view);
+        EXPECT_EQ(listed_by(*reader), std::vector<std::string>{"web"});
+
+        given(kTwo, "db");
+
+        EXPECT_EQ(listed_by(*reader), (std::vector<std::string>{"web", "db"}));
     });
 }
 

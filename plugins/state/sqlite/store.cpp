@@ -83,8 +83,8 @@ Result<Database*> SqliteStore::database(Absent absent) {
     constexpr int kAttempts = 5; // Only a store that is made and removed all the time needs more.
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         const auto file = identify(path_);
-        if (file && database_ && identity_ == *file) return database_.get();
-        database_.reset(); // The whole store was removed since it was opened.
+        if (file && database_ && identity_ == *file && !database_->is_frozen()) return database_.get();
+        database_.reset(); // The whole store was removed since it was opened, or may have been changed.
         if (!file && file.error().code == Code::not_found && absent == Absent::create) {
             if (auto created = create_store(host_.data_dir(), synchronous_); !created) return fail(created);
             continue;
