@@ -1,10 +1,20 @@
-// The state store "sqlite" where its filesystem is full or read-only.
+// The state store "sqlite" where its filesystem is full or read-only, or lacks something.
+#include "plugins/state/sqlite/schema.hpp"
 #include "unit/state_sqlite_fixture.hpp"
 
+#include <array>
+#include <cerrno>
 #include <csignal>
+#include <cstddef>
+#include <fcntl.h>
 #include <functional>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <set>
 #include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -162,6 +172,75 @@ TEST_F(Sqlite, SeesThroughAReadOnlyMountWhatOthersChangeSince) {
 
         EXPECT_EQ(listed_by(*reader), (std::vector<std::string>{"web", "db"}));
     });
+}
+
+// What one system call does in a child, besides that the filesystem seems to have no files without names.
+// Source: seccomp(2)
+void deny_in_this_process(unsigned call, std::uint32_t action) {
+    constexpr unsigned kUnnamed = O_TMPFILE & ~O_DIRECTORY;
+    std::array<sock_filter, 8> program = {{
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, action),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 3),
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[2])),
+        BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, kUnnamed, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EOPNOTSUPP),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    }};
+    const sock_fprog filter{.len = program.size(), .filter = program.data()};
+    const bool is_set = ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
+                        ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+    if (!is_set) ::_exit(77);
+}
+
+struct DraftCase {
+    const char* name;
+    unsigned call;
+    std::uint32_t action;
+    std::size_t left; // drafts
+    bool is_made;
+};
+
+constexpr std::array<DraftCase, 4> kDraftCases = {{
+    {.name = "all well", .call = SYS_sync, .action = SECCOMP_RET_ALLOW, .left = 0, .is_made = true},
+    {.name = "no mode", .call = SYS_fchmod, .action = SECCOMP_RET_ERRNO | EIO, .left = 0, .is_made = false},
+    {.name = "no sync", .call = SYS_fsync, .action = SECCOMP_RET_ERRNO | EIO, .left = 0, .is_made = false},
+    {.name = "killed", .call = SYS_linkat, .action = SECCOMP_RET_KILL_PROCESS, .left = 1, .is_made = false},
+}};
+
+TEST_F(Sqlite, LeavesNoDraftWhereFilesNeedNames) {
+    for (const DraftCase& draft : kDraftCases) {
+        SCOPED_TRACE(draft.name);
+        fs::remove_all(data());
+
+        const pid_t child = ::fork();
+        if (child == 0) {
+            deny_in_this_process(draft.call, draft.action);
+            (void)create_store(data(), Synchronous::normal);
+            ::_exit(0);
+        }
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 77) GTEST_SKIP() << "no seccomp here";
+        EXPECT_EQ(fs::exists(file()), draft.is_made);
+        EXPECT_EQ(names().size(), draft.left + (draft.is_made ? 1 : 0));
+
+        given(kOne, "web");
+        EXPECT_EQ(names(), (std::vector<std::string>{"records.db", "spare"}));
+    }
+}
+
+TEST_F(Sqlite, KeepsASpareThatCannotBeCompressed) {
+    given(kOne, "web");
+
+    const std::string bytes = test::content_of(data() + "/spare");
+
+    std::set<std::string> words;
+    for (std::size_t at = 0; at < bytes.size(); at += 8)
+        words.insert(bytes.substr(at, 8));
+    EXPECT_EQ(bytes.size(), 256U << 10U);
+    EXPECT_EQ(words.size(), bytes.size() / 8);
 }
 
 } // namespace

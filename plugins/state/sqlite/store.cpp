@@ -122,6 +122,7 @@ Result<Revision> SqliteStore::reserve(const ContainerId& id, const ContainerName
     if (auto fit = state::check_document(document); !fit) return fail(fit);
     auto opened = database(Absent::create);
     if (!opened) return fail(opened);
+    sweep_drafts(host_.data_dir());
     if (auto kept = spare_.keep(); !kept) return fail(kept);
     return reserve_row(**opened, id, name, document);
 }
