@@ -1,4 +1,5 @@
-// The changes of records, each one transaction. The arguments are valid ids, names and documents.
+// The changes of records, each one transaction. The arguments are valid ids, names and documents. An index
+// that lacks a record is made anew by the change that notices it.
 #pragma once
 
 #include "mydocker/result.hpp"

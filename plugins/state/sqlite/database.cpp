@@ -80,6 +80,10 @@ namespace {
     return ::access(path.c_str(), W_OK) != 0 && errno == EROFS;
 }
 
+[[nodiscard]] bool is_there(const std::string& path) {
+    return ::access(path.c_str(), F_OK) == 0;
+}
+
 } // namespace
 
 std::unexpected<Error> fail_sqlite(sqlite3* connection, int code, const std::string& attempted) {
@@ -140,18 +144,34 @@ std::int64_t Statement::integer(int column) const {
 }
 
 Result<std::unique_ptr<Database>> Database::open(const std::string& path, const Settings& settings) {
+    constexpr int kAttempts = 5; // Only a store that others open and close all the time needs more.
+    for (int attempt = 1;; ++attempt) {
+        const Access access = access_to(path);
+        auto opened = open_as(access, path, settings);
+        // Elsewhere, where its filesystem can be written, others may have come or gone meanwhile.
+        if (attempt == kAttempts || access_to(path) == access) return opened;
+    }
+}
+
+Database::Access Database::access_to(const std::string& path) {
+    if (!is_on_readonly_filesystem(path)) return Access::change;
+    if (!is_there(path + "-wal")) return Access::frozen;
+    return is_there(path + "-shm") ? Access::read : Access::left;
+}
+
+Result<std::unique_ptr<Database>> Database::open_as(Access access, const std::string& path,
+                                                    const Settings& settings) {
     // An instance belongs to one thread, so SQLite needs no mutexes.
-    constexpr int kFlags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
-    const bool is_readonly = is_on_readonly_filesystem(path);
-    if (is_readonly && ::access((path + "-wal").c_str(), F_OK) == 0)
-        return fail_errno(EROFS, "take over changes from '" + path + "-wal'");
+    int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    flags |= access == Access::change ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY;
+    if (access == Access::frozen) flags |= SQLITE_OPEN_URI;
+    // Without locks, since the one that stands for having no -shm cannot be had on a file that is only read.
+    const char* const vfs = access == Access::left ? "unix-none" : nullptr;
     sqlite3* connection = nullptr;
-    const int code =
-        is_readonly ? sqlite3_open_v2(immutable_uri(path).c_str(), &connection,
-                                      kFlags | SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, nullptr)
-                    : sqlite3_open_v2(path.c_str(), &connection, kFlags | SQLITE_OPEN_READWRITE, nullptr);
+    const int code = sqlite3_open_v2((access == Access::frozen ? immutable_uri(path) : path).c_str(),
+                                     &connection, flags, vfs);
     // Also after a failure there is something to close.
-    std::unique_ptr<Database> database(new Database(connection, path, settings));
+    std::unique_ptr<Database> database(new Database(connection, path, access, settings));
     if (code != SQLITE_OK) return fail_sqlite(connection, code, "open state store '" + path + "'");
     if (auto configured = database->configure(); !configured) return fail(configured);
     return database;
@@ -169,6 +189,10 @@ Status Database::configure() {
     // Whoever can write the file must not make us run what is in it.
     sqlite3_db_config(connection_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
     sqlite3_db_config(connection_, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+    // Then SQLite keeps in memory what the -shm would tell. Source: sqlite.org/wal.html#noshm
+    if (access_ == Access::left) {
+        if (auto kept = execute("PRAGMA locking_mode = EXCLUSIVE"); !kept) return kept;
+    }
     if (auto checked = execute("PRAGMA cell_size_check = ON"); !checked) return checked;
     // Pages are four times as large as usual, so the -wal file is written back after a fourth as many.
     if (auto set = execute("PRAGMA wal_autocheckpoint = 250"); !set) return set;

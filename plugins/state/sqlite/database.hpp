@@ -63,7 +63,8 @@ class Database {
         const Host* host = nullptr;          // asked whether to give up earlier
     };
 
-    // Opens a file that is there; its -wal and -shm get its mode. Errors: what the system says; corrupt.
+    // Opens a file that is there; its -wal and -shm get its mode. On a read-only filesystem it is only read,
+    // with the changes in its -wal. Errors: what the system says; corrupt.
     [[nodiscard]] static Result<std::unique_ptr<Database>> open(const std::string& path,
                                                                 const Settings& settings);
     Database(const Database&) = delete;
@@ -71,24 +72,40 @@ class Database {
     ~Database();
 
     [[nodiscard]] Result<Statement> prepare(std::string_view sql);
+    // Whether what others change from now on would not be seen: it is only for use at once.
+    [[nodiscard]] bool is_frozen() const { return access_ == Access::frozen || access_ == Access::left; }
     // Runs a statement that has no parameters and whose rows do not matter.
     [[nodiscard]] Status execute(std::string_view sql);
+    [[nodiscard]] int changed_rows() const { return sqlite3_changes(connection_); } // by the last change
     // An error as SQLite's become here: waiting that ended is timeout, naming who is in the way, or
     // cancelled.
     [[nodiscard]] Error explained(Error error) const;
     [[nodiscard]] const std::string& path() const { return path_; }
 
   private:
-    Database(sqlite3* connection, std::string path, const Settings& settings)
+    // How the file and its -wal and -shm can be used.
+    enum class Access : std::uint32_t {
+        change, // the filesystem can be written
+        read,   // it cannot from here, and all three are there: others may be using them
+        left,   // as nobody uses them: there are changes in a -wal, but no -shm to find them by
+        frozen, // as nobody uses them, and there is no -wal
+    };
+
+    Database(sqlite3* connection, std::string path, Access access, const Settings& settings)
         : connection_(connection),
           path_(std::move(path)),
+          access_(access),
           settings_(settings) {}
 
+    [[nodiscard]] static Access access_to(const std::string& path);
+    [[nodiscard]] static Result<std::unique_ptr<Database>> open_as(Access access, const std::string& path,
+                                                                   const Settings& settings);
     [[nodiscard]] Status configure();
     [[nodiscard]] bool wait(int waits);
 
     sqlite3* connection_;
     std::string path_;
+    Access access_;
     Settings settings_;
     std::chrono::steady_clock::time_point deadline_;
     bool cancelled_ = false; // the last wait was

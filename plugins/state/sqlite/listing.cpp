@@ -53,19 +53,32 @@ struct Page {
     return page;
 }
 
-// Those behind `after`, as the index knows them, in order.
-[[nodiscard]] Result<std::vector<ContainerId>> indexed_ids(Database& database, std::int64_t after) {
-    auto statement = database.prepare("SELECT id FROM record INDEXED BY record_by_id WHERE sequence > ?1 "
-                                      "AND id >= '' ORDER BY sequence");
+// What the index of ids knows of a record.
+struct Indexed {
+    std::int64_t sequence = 0;
+    ContainerId id; // empty: what is there is none
+};
+
+// Those behind `after`, in order.
+[[nodiscard]] Result<std::vector<Indexed>> indexed_ids(Database& database, std::int64_t after) {
+    auto statement = database.prepare("SELECT sequence, id FROM record INDEXED BY record_by_id "
+                                      "WHERE sequence > ?1 AND id >= '' ORDER BY sequence");
     if (!statement) return fail(statement);
     statement->integer(1, after);
-    std::vector<ContainerId> ids;
+    std::vector<Indexed> ids;
     for (;;) {
         auto row = statement->step();
         if (!row) return fail(row);
         if (!*row) return ids;
-        ids.emplace_back(statement->text(0));
+        ids.push_back({.sequence = sequence_of(*statement), .id = id_of(*statement)});
     }
+}
+
+// The record, or its damage under the id by which the index knows it.
+[[nodiscard]] ListedRecord listed(const Indexed& indexed, Result<Row> row) {
+    if (row) return {.id = row->record.id, .record = std::move(row->record)};
+    if (indexed.id.empty()) return {.id = {}, .record = no_id(indexed.sequence)};
+    return {.id = indexed.id, .record = fail(row)};
 }
 
 [[nodiscard]] Status list_one_by_one(const CurrentDatabase& current, std::int64_t after,
@@ -74,17 +87,12 @@ struct Page {
     if (!database) return fail(database);
     auto ids = indexed_ids(**database, after);
     if (!ids) return fail(ids);
-    for (const ContainerId& id : *ids) {
+    for (const Indexed& indexed : *ids) {
         database = current();
         if (!database) return fail(database);
-        auto row = find_row(**database, id);
+        auto row = find_row(**database, indexed.sequence);
         if (!row && row.error().code == Code::not_found) continue; // Removed since.
-        ListedRecord item{.id = id, .record = StoredRecord{}};
-        if (row)
-            item.record = std::move(row->record);
-        else
-            item.record = fail(row);
-        if (auto visited = visit(item); !visited) return visited;
+        if (auto visited = visit(listed(indexed, std::move(row))); !visited) return visited;
     }
     return {};
 }

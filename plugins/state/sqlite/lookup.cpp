@@ -20,40 +20,74 @@ namespace {
     return *row ? statement.integer(0) : 0;
 }
 
-} // namespace
-
-Result<std::optional<ContainerId>> find_id(Database& database, std::string_view condition,
-                                           std::string_view value) {
-    auto statement = database.prepare("SELECT id FROM record WHERE " + std::string(condition));
-    if (!statement) return fail(statement);
-    auto row = statement->text(1, value).step();
-    if (!row) return refused(database, row.error());
-    if (!*row) return std::nullopt;
-    return ContainerId(statement->text(0));
-}
-
-Result<ContainerId> find_prefix(Database& database, std::string_view prefix) {
+[[nodiscard]] Result<ContainerId> find_prefix(Database& database, std::string_view prefix) {
     // The digit behind 'f' would be 'g'.
-    constexpr std::string_view kRange = "FROM record WHERE id >= ?1 AND id < ?1 || 'g'";
-    auto statement = database.prepare("SELECT id " + std::string(kRange) + " ORDER BY id LIMIT " +
-                                      std::to_string(state::kNamedIds));
+    auto statement =
+        database.prepare("SELECT sequence, id FROM record WHERE id >= ?1 AND id < ?1 || 'g' ORDER BY id");
     if (!statement) return fail(statement);
     statement->text(1, prefix);
-    std::vector<ContainerId> fitting;
+    std::vector<ContainerId> fitting; // the first ones
+    std::size_t count = 0;
     for (;;) {
         auto row = statement->step();
         if (!row) return refused(database, row.error());
         if (!*row) break;
-        if (statement->text(0).starts_with(prefix)) fitting.emplace_back(statement->text(0));
+        ContainerId id = id_of(*statement); // Empty, it begins with nothing.
+        if (!id.str().starts_with(prefix)) continue;
+        ++count;
+        if (fitting.size() < state::kNamedIds) fitting.push_back(std::move(id));
     }
-    if (fitting.empty()) return state::no_such(prefix);
-    if (fitting.size() == 1) return std::move(fitting.front());
-    auto counter = database.prepare("SELECT count(*) " + std::string(kRange));
-    if (!counter) return fail(counter);
-    counter->text(1, prefix);
-    auto count = one_number(database, std::move(*counter));
-    if (!count) return fail(count);
-    return state::ambiguous(prefix, fitting, static_cast<std::size_t>(*count));
+    if (count == 0) return state::no_such(prefix);
+    if (count == 1) return std::move(fitting.front());
+    return state::ambiguous(prefix, fitting, count);
+}
+
+} // namespace
+
+Result<std::optional<ContainerId>> find_id(Database& database, std::string_view where,
+                                           std::string_view value) {
+    auto statement = database.prepare("SELECT sequence, id FROM record " + std::string(where));
+    if (!statement) return fail(statement);
+    auto row = statement->text(1, value).step();
+    if (!row) return refused(database, row.error());
+    if (!*row) return std::nullopt;
+    ContainerId id = id_of(*statement);
+    if (id.empty()) return no_id(sequence_of(*statement));
+    return id;
+}
+
+Result<ContainerId> find_named(Database& database, std::string_view text) {
+    for (const char* where : {"WHERE id = ?1", "WHERE name = ?1"}) {
+        auto found = find_id(database, where, text);
+        if (!found) return fail(found);
+        if (*found) return std::move(**found);
+    }
+    auto whole = are_indexes_whole(database);
+    if (!whole) return fail(whole);
+    // A name that an index has lost must not be taken for the beginning of another one's id.
+    for (const char* where : {"NOT INDEXED WHERE id = ?1", "NOT INDEXED WHERE name = ?1"}) {
+        if (*whole) break;
+        auto found = find_id(database, where, text);
+        if (!found) return fail(found);
+        if (*found) return std::move(**found);
+    }
+    return find_prefix(database, text);
+}
+
+Result<bool> are_indexes_whole(Database& database) {
+    // Without the conditions SQLite counts whichever index it likes best.
+    auto statement =
+        database.prepare("SELECT (SELECT count(*) FROM record INDEXED BY record_by_id WHERE id >= ''),"
+                         " (SELECT count(*) FROM record INDEXED BY record_by_name WHERE name >= '')");
+    if (!statement) return fail(statement);
+    auto row = statement->step();
+    if (!row) return refused(database, row.error());
+    const std::int64_t ids = statement->integer(0);
+    if (ids != statement->integer(1)) return false;
+    if (ids != 0) return true;
+    auto sequence = next_sequence(database);
+    if (!sequence) return fail(sequence);
+    return *sequence == 1;
 }
 
 Result<Row> find_row(Database& database, const ContainerId& id) {
@@ -68,6 +102,15 @@ Result<Row> find_row(Database& database, const ContainerId& id) {
         if (*found) return read_row(*statement);
     }
     return state::no_such(state::short_id(id));
+}
+
+Result<Row> find_row(Database& database, std::int64_t sequence) {
+    auto statement = database.prepare("SELECT " + std::string(kColumns) + " FROM record WHERE sequence = ?1");
+    if (!statement) return fail(statement);
+    auto found = statement->integer(1, sequence).step();
+    if (!found) return refused(database, found.error());
+    if (!*found) return state::no_such("number " + std::to_string(sequence));
+    return read_row(*statement);
 }
 
 Result<std::int64_t> next_sequence(Database& database) {

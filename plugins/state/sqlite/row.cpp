@@ -65,11 +65,15 @@ ContainerId id_of(const Statement& statement) {
     return state::is_id(text) ? ContainerId(text) : ContainerId();
 }
 
+std::unexpected<Error> no_id(std::int64_t sequence) {
+    return row_damaged("number " + std::to_string(sequence), "its id is none");
+}
+
 Result<Row> read_row(const Statement& statement) {
     Row row{.sequence = sequence_of(statement), .record = {}};
     StoredRecord& record = row.record;
     record.id = id_of(statement);
-    if (record.id.empty()) return row_damaged("number " + std::to_string(row.sequence), "its id is none");
+    if (record.id.empty()) return no_id(row.sequence);
     const std::string_view name = statement.text(kName);
     if (!state::is_name(name)) return row_damaged(state::short_id(record.id), "its name is none");
     record.name = ContainerName(name);

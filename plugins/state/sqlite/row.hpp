@@ -21,8 +21,12 @@ inline constexpr std::string_view kColumns = "sequence, id, name, revision, sum,
 
 // The row that the statement is at. Errors: corrupt; the id is read even then, by id_of.
 [[nodiscard]] Result<Row> read_row(const Statement& statement);
-[[nodiscard]] ContainerId id_of(const Statement& statement); // empty: what is there is no id
+// Also of a row of which only the sequence and the id are asked for. Empty: what is there is no id.
+[[nodiscard]] ContainerId id_of(const Statement& statement);
 [[nodiscard]] std::int64_t sequence_of(const Statement& statement);
+
+// The error of a row whose id is none.
+[[nodiscard]] std::unexpected<Error> no_id(std::int64_t sequence);
 
 // Of all other columns.
 [[nodiscard]] std::int64_t sum_of(std::int64_t sequence, const ContainerId& id, const ContainerName& name,

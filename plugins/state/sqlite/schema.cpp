@@ -3,6 +3,7 @@
 #include "mydocker/support/files.hpp"
 
 #include <cerrno>
+#include <cstdlib>
 #include <fcntl.h>
 #include <memory>
 #include <span>
@@ -60,35 +61,47 @@ struct FreeBytes {
     return store;
 }
 
-// A file without a name, or, where the filesystem has none, with a name of this process's.
-struct Draft {
-    UniqueFd fd;
-    std::string name; // empty: none
+// What the names of drafts begin with.
+constexpr const char* kDraftPrefix = ".records.db.";
+
+// A file without a name, or, where the filesystem has none, with one that nobody else has; that goes with it.
+class Draft {
+  public:
+    Draft(UniqueFd fd, std::string name) : fd_(std::move(fd)), name_(std::move(name)) {}
+    Draft(Draft&& other) noexcept : fd_(std::move(other.fd_)), name_(std::exchange(other.name_, {})) {}
+    Draft& operator=(Draft&&) = delete;
+    Draft(const Draft&) = delete;
+    Draft& operator=(const Draft&) = delete;
+    ~Draft() {
+        // What is left behind all the same is swept.
+        if (!name_.empty()) (void)::unlink(name_.c_str());
+    }
+
+    [[nodiscard]] int fd() const { return fd_.get(); }
+    [[nodiscard]] bool has_name() const { return !name_.empty(); }
+    // As linkat(2).
+    [[nodiscard]] int link(const std::string& path) const {
+        if (has_name()) return ::linkat(AT_FDCWD, name_.c_str(), AT_FDCWD, path.c_str(), 0);
+        const std::string from = "/proc/self/fd/" + std::to_string(fd_.get());
+        return ::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW);
+    }
+
+  private:
+    UniqueFd fd_;
+    std::string name_; // empty: none
 };
 
 [[nodiscard]] Result<Draft> open_draft(const std::string& directory) {
     UniqueFd unnamed(::open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, kFileMode));
-    if (unnamed) return Draft{.fd = std::move(unnamed), .name = {}};
-    const int error = errno;
+    if (unnamed) return Draft(std::move(unnamed), {});
+    int error = errno;
     if (error != EOPNOTSUPP && error != EISDIR)
         return fail_errno(error, "make a file in '" + directory + "'");
-    // What a killed process left under this name nobody else uses any more.
-    std::string name = directory + "/." + kFileName + "." + std::to_string(::getpid());
-    auto fd = files::open(name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, kFileMode);
-    if (!fd) return fail(fd);
-    return Draft{.fd = std::move(*fd), .name = std::move(name)};
-}
-
-// As linkat(2).
-[[nodiscard]] int link_draft(const Draft& draft, const std::string& path) {
-    const std::string from =
-        draft.name.empty() ? "/proc/self/fd/" + std::to_string(draft.fd.get()) : draft.name;
-    const int linked =
-        ::linkat(AT_FDCWD, from.c_str(), AT_FDCWD, path.c_str(), draft.name.empty() ? AT_SYMLINK_FOLLOW : 0);
-    const int error = errno;
-    if (!draft.name.empty()) (void)::unlink(draft.name.c_str()); // Left behind, it is but a few kilobytes.
-    errno = error;
-    return linked;
+    std::string name = directory + "/" + kDraftPrefix + "XXXXXX";
+    UniqueFd named(::mkostemp(name.data(), O_CLOEXEC));
+    error = errno;
+    if (!named) return fail_errno(error, "make a file in '" + directory + "'");
+    return Draft(std::move(named), std::move(name));
 }
 
 [[nodiscard]] std::unexpected<Error> no_store(const std::string& path, const std::string& why) {
@@ -125,14 +138,25 @@ Status create_store(const std::string& directory, Synchronous synchronous) {
     auto draft = open_draft(directory);
     if (!draft) return fail(draft);
     const std::string path = directory + "/" + kFileName;
-    if (::fchmod(draft->fd.get(), kFileMode) != 0) // The umask must not decide.
+    if (::fchmod(draft->fd(), kFileMode) != 0) // The umask must not decide.
         return fail_errno(errno, "chmod '" + path + "'");
-    if (auto written = files::write_all(draft->fd.get(), *bytes, path); !written) return written;
+    if (auto written = files::write_all(draft->fd(), *bytes, path); !written) return written;
     // Otherwise a power loss could leave the name of an empty file.
-    if (synchronous != Synchronous::off && ::fsync(draft->fd.get()) != 0)
+    if (synchronous != Synchronous::off && ::fsync(draft->fd()) != 0)
         return fail_errno(errno, "fsync '" + path + "'");
-    if (link_draft(*draft, path) == 0 || errno == EEXIST) return {};
-    return fail_errno(errno, "make state store '" + path + "'");
+    if (draft->link(path) == 0 || errno == EEXIST) return {};
+    const int error = errno;
+    if (error == ENOENT && draft->has_name()) return {}; // Swept by somebody for whom there is a store.
+    return fail_errno(error, "make state store '" + path + "'");
+}
+
+void sweep_drafts(const std::string& directory) {
+    const auto fd = files::open(directory, O_RDONLY | O_DIRECTORY);
+    if (!fd) return; // What is left behind is but a few kilobytes.
+    const auto entries = files::list_directory(fd->get(), directory);
+    if (!entries) return;
+    for (const files::DirectoryEntry& entry : *entries)
+        if (entry.name.starts_with(kDraftPrefix)) (void)::unlinkat(fd->get(), entry.name.c_str(), 0);
 }
 
 Status check_schema(Database& database) {

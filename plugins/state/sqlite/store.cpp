@@ -83,8 +83,8 @@ Result<Database*> SqliteStore::database(Absent absent) {
     constexpr int kAttempts = 5; // Only a store that is made and removed all the time needs more.
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         const auto file = identify(path_);
-        if (file && database_ && identity_ == *file) return database_.get();
-        database_.reset(); // The whole store was removed since it was opened.
+        if (file && database_ && identity_ == *file && !database_->is_frozen()) return database_.get();
+        database_.reset(); // The whole store was removed since it was opened, or may have been changed.
         if (!file && file.error().code == Code::not_found && absent == Absent::create) {
             if (auto created = create_store(host_.data_dir(), synchronous_); !created) return fail(created);
             continue;
@@ -122,6 +122,7 @@ Result<Revision> SqliteStore::reserve(const ContainerId& id, const ContainerName
     if (auto fit = state::check_document(document); !fit) return fail(fit);
     auto opened = database(Absent::create);
     if (!opened) return fail(opened);
+    sweep_drafts(host_.data_dir());
     if (auto kept = spare_.keep(); !kept) return fail(kept);
     return reserve_row(**opened, id, name, document);
 }
@@ -139,14 +140,8 @@ Result<StoredRecord> SqliteStore::load(const ContainerId& id) {
 Result<ContainerId> SqliteStore::resolve(std::string_view name_or_prefix) {
     if (!state::is_name(name_or_prefix))
         return state::no_such(name_or_prefix); // An id has a name's form, too.
-    return use<ContainerId>(state::no_such(name_or_prefix), [&](Database& database) -> Result<ContainerId> {
-        for (const char* condition : {"id = ?1", "name = ?1"}) {
-            auto found = find_id(database, condition, name_or_prefix);
-            if (!found) return fail(found);
-            if (*found) return std::move(**found);
-        }
-        return find_prefix(database, name_or_prefix);
-    });
+    return use<ContainerId>(state::no_such(name_or_prefix),
+                            [&](Database& database) { return find_named(database, name_or_prefix); });
 }
 
 Result<Revision> SqliteStore::save(const ContainerId& id, std::string_view document, Revision expected) {
