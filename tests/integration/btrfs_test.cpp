@@ -1,12 +1,8 @@
 // Containers on the storage driver btrfs, on a filesystem in a file: whatever becomes of them and of the
 // commands, no subvolume, mount, loop device or process is left.
-#include "support/faultline.hpp"
-#include "support/image_fixture.hpp"
+#include "support/storage_driver_fixture.hpp"
 
 #include <cerrno>
-#include <chrono>
-#include <cstddef>
-#include <functional>
 #include <memory>
 #include <sched.h>
 #include <string>
@@ -47,8 +43,10 @@ class BtrfsInFile {
     std::string why_;
 };
 
-class OnBtrfs : public ImageTest {
+class OnBtrfs : public StorageTest {
   protected:
+    OnBtrfs() : StorageTest("btrfs") {}
+
     static void SetUpTestSuite() {
         ImageTest::SetUpTestSuite();
         if (missing(Need::root)) return;
@@ -65,69 +63,30 @@ class OnBtrfs : public ImageTest {
         ImageTest::TearDownTestSuite();
     }
     void SetUp() override {
-        ImageTest::SetUp();
+        StorageTest::SetUp();
         if (IsSkipped()) return;
         if (!filesystem()->why().empty()) GTEST_SKIP() << filesystem()->why();
-        before_ = filesystem()->subvolumes();
+        take_inventory();
     }
-    void TearDown() override {
-        ImageTest::TearDown();
-        if (IsSkipped()) return;
-        EXPECT_EQ(filesystem()->subvolumes(), before_);
-    }
+    [[nodiscard]] std::string inventory() const override { return filesystem()->subvolumes(); }
 
     [[nodiscard]] static std::unique_ptr<BtrfsInFile>& filesystem() {
         static std::unique_ptr<BtrfsInFile> made;
         return made;
     }
-
-    // `mydocker --storage-driver btrfs WORDS…`
-    [[nodiscard]] static std::vector<std::string> on_btrfs(std::vector<std::string> words) {
-        words.insert(words.begin(), {"--storage-driver", "btrfs"});
-        return words;
-    }
-
-    // Kills the command line `words` at moments that are spread over its calls. After each, `rm` and a sweep,
-    // as the next commands do them, leave what was there before.
-    void kill_here_and_there(const std::vector<std::string>& words, const std::function<void()>& prepare) {
-        constexpr std::size_t kPoints = 16;
-        prepare();
-        TraceRequest request{.words = command(words), .limit = std::chrono::minutes(1)};
-        const Trace counted = trace(request);
-        ASSERT_EQ(counted.outcome.exit_code, 0) << counted.outcome.err;
-        const std::size_t calls = counted.counts.at(Victim::command_line);
-        std::size_t strikes = 0; // No run makes quite as many calls as another.
-        for (std::size_t i = 0; i < kPoints; ++i) {
-            (void)mydocker({"rm", "-f", "victim"}); // There is none where the kill came early or late.
-            ASSERT_EQ(mydocker({"system", "prune", "-f"}).exit_code, 0);
-            EXPECT_EQ(filesystem()->subvolumes(), before_);
-            prepare();
-            request.fault = {
-                .kind = Fault::Kind::kill, .victim = Victim::command_line, .at = 1 + i * calls / kPoints};
-            const Trace struck = trace(request);
-            EXPECT_FALSE(struck.hung) << struck.struck;
-            strikes += struck.struck.empty() ? 0 : 1;
-        }
-        EXPECT_GE(strikes, kPoints - 2);
-        (void)mydocker({"rm", "-f", "victim"});
-        EXPECT_EQ(mydocker({"system", "prune", "-f"}).exit_code, 0);
-    }
-
-  private:
-    std::string before_;
 };
 
 TEST_F(OnBtrfs, AContainerIsRunCommittedAndRemoved) {
     remove_image_at_end("made");
-    ASSERT_EQ(mydocker(on_btrfs({"run", "--name", "one", "busybox", "sh", "-c",
-                                 "echo kept > /kept; rm /etc/profile"}))
+    ASSERT_EQ(mydocker(on_driver({"run", "--name", "one", "busybox", "sh", "-c",
+                                  "echo kept > /kept; rm /etc/profile"}))
                   .exit_code,
               0);
     EXPECT_EQ(mydocker({"diff", "one"}).out, "C /etc\nD /etc/profile\nA /kept\n");
 
     ASSERT_EQ(mydocker({"commit", "one", "made"}).exit_code, 0);
     const Outcome again = mydocker(
-        on_btrfs({"run", "--rm", "made", "sh", "-c", "cat /kept; ls /etc/profile 2>&1; stat -f -c %t /"}));
+        on_driver({"run", "--rm", "made", "sh", "-c", "cat /kept; ls /etc/profile 2>&1; stat -f -c %t /"}));
 
     EXPECT_EQ(again.out, "kept\nls: /etc/profile: No such file or directory\n9123683e\n") << again.err;
     EXPECT_EQ(mydocker({"rm", "one"}).exit_code, 0);
@@ -160,14 +119,14 @@ TEST_F(OnBtrfs, SubvolumesThatAContainerMadeGoWithIt) {
 }
 
 TEST_F(OnBtrfs, AKilledRunIsSwept) {
-    kill_here_and_there(on_btrfs({"run", "--name", "victim", "busybox", "true"}), [&] {
+    kill_here_and_there(on_driver({"run", "--name", "victim", "busybox", "true"}), [&] {
         (void)mydocker({"rm", "-f", "victim"}); // Absent but after the count.
     });
 }
 
 TEST_F(OnBtrfs, AKilledRemovalIsSwept) {
     kill_here_and_there({"rm", "victim"}, [&] {
-        ASSERT_EQ(mydocker(on_btrfs({"run", "--name", "victim", "busybox", "touch", "/x"})).exit_code, 0);
+        ASSERT_EQ(mydocker(on_driver({"run", "--name", "victim", "busybox", "touch", "/x"})).exit_code, 0);
     });
 }
 
