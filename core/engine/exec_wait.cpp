@@ -31,6 +31,11 @@ Result<UniqueFd> watch_notes(const std::string& directory) {
     return events;
 }
 
+// There are only so many watches (inotify(7), max_user_instances), and there may be hundreds of us.
+bool is_one_too_many(const Error& error) {
+    return error.sys_errno == EMFILE || error.sys_errno == ENOSPC || error.sys_errno == ENOMEM;
+}
+
 // One that is frozen may die only when it is thawed (cgroup v1): its parent does not wait for it.
 void give_up_process(runtime::Launch& launch) {
     const process::Child child = launch.release();
@@ -46,7 +51,7 @@ Status await_word(Engine& engine, const ContainerRecord& record, runtime::Launch
     auto events = watch_notes(paths::run_directory(engine.roots(), record.id));
     // Without its run directory it has ended, and init with it.
     if (!events && events.error().code == Code::not_found) return {};
-    if (!events) return fail(events);
+    if (!events && !is_one_too_many(events.error())) return fail(events);
     for (;;) {
         auto now = engine.load(record.id);
         there = is_word_there(launch, -1, 0);
@@ -59,11 +64,11 @@ Status await_word(Engine& engine, const ContainerRecord& record, runtime::Launch
                             "' was paused before the command was executed; 'mydocker unpause' "
                             "lets it run on");
         }
-        there = is_word_there(launch, events->get(), -1);
+        there = events ? is_word_there(launch, events->get(), -1) : is_word_there(launch, -1, kUsually_ms);
         if (!there) return fail(there);
         if (*there) return {};
         std::array<char, 4096> ignored;
-        (void)sys::read(events->get(), ignored); // What it was, the next look says.
+        if (events) (void)sys::read(events->get(), ignored); // What it was, the next look says.
     }
 }
 

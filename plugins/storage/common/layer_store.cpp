@@ -57,10 +57,11 @@ Result<Durability> parse_durability(const Options& options) {
     return fail(Code::invalid, "option durability is " + quoted(word) + "; it takes layer, fs or none");
 }
 
-LayerStore::LayerStore(Host host, Durability durability)
+LayerStore::LayerStore(Host host, Durability durability, RemoveTree remove)
     : host_(std::move(host)),
       durability_(durability),
-      directory_(host_.data_dir()) {}
+      remove_(remove),
+      directory_(host_.data_dir(), remove) {}
 
 std::string LayerStore::layer_path(const LayerId& id) const {
     return directory_.path_of(below(kLayers, id.str()) + "/" + kTree);
@@ -166,8 +167,7 @@ Result<UniqueFd> LayerStore::lock_staging(const LayerId& id) {
 
 Result<UniqueFd> LayerStore::fill_staging(int staging, const LayerId& id, LayerChain chain) {
     const std::string where = staging_path(id);
-    if (auto emptied = files::remove_tree(staging, kTree); !emptied)
-        return fail(emptied, "empty " + quoted(where));
+    if (auto emptied = remove_(staging, kTree); !emptied) return fail(emptied, "empty " + quoted(where));
     {
         // From here on the record keeps the layers below from removal.
         const auto lock = directory_.lock(StoreDirectory::Mode::shared);

@@ -60,8 +60,8 @@ class LayerStore {
     // Puts the driver's own into rw/ID, open as `directory`.
     using Fill = std::function<Status(int directory)>;
 
-    // Touches nothing yet.
-    LayerStore(Host host, Durability durability);
+    // Touches nothing yet. `remove`: what deletes trees, those of layers and all around them.
+    LayerStore(Host host, Durability durability, RemoveTree remove = &files::remove_tree);
 
     [[nodiscard]] const Host& host() const { return host_; }
     [[nodiscard]] StoreDirectory& directory() { return directory_; }
@@ -127,6 +127,7 @@ class LayerStore {
 
     Host host_;
     Durability durability_;
+    RemoveTree remove_;
     StoreDirectory directory_;
     std::map<LayerId, UniqueFd> held_; // staging directories of this instance, locked
 };

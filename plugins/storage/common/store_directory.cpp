@@ -109,7 +109,7 @@ Status StoreDirectory::discard(const std::string& name, std::span<const Leftover
     constexpr int kTries = 100;
     Status removed;
     for (int i = 0; i < kTries; ++i) {
-        removed = files::remove_tree(path_of(name));
+        removed = remove_(AT_FDCWD, path_of(name));
         if (removed || removed.error().code != Code::not_found) break;
     }
     return removed;

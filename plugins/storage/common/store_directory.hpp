@@ -24,6 +24,10 @@ struct Leftover {
     bool directory;
 };
 
+// Removes the tree at `path` below `directory`, as files::remove_tree does, which is the usual one. A driver
+// whose trees the filesystem can drop whole has a way of its own.
+using RemoveTree = Status (*)(int directory, const std::string& path);
+
 // The first error, with what was met while undoing attached, if that was one.
 [[nodiscard]] std::unexpected<Error> fail_undone(Error first, const Status& undone);
 
@@ -51,7 +55,7 @@ class StoreDirectory {
     enum class Mode : std::uint8_t { shared, exclusive };
 
     // Touches nothing yet. `path` is absolute; its parent exists once something is made.
-    explicit StoreDirectory(std::string path) : path_(std::move(path)) {}
+    StoreDirectory(std::string path, RemoveTree remove) : path_(std::move(path)), remove_(remove) {}
 
     [[nodiscard]] const std::string& path() const { return path_; }
     // path() + "/a/b"
@@ -77,6 +81,7 @@ class StoreDirectory {
 
   private:
     std::string path_;
+    RemoveTree remove_;
     UniqueFd fd_;
     std::uint64_t moved_ = 0;
 };

@@ -119,8 +119,11 @@ class StorageDriver {
     // unsupported when size_limit is set and quota is false. Again: succeeds.
     [[nodiscard]] virtual Status create_rw(const RwId& id, LayerChain below, const RwOptions& options) = 0;
 
-    // Describes the mounts that make the root filesystem, in order; the first has target "/".
-    // Pure: reads only. Errors: not_found.
+    // Describes the mounts that make the root filesystem, in order; the first has target "/". They can be
+    // made as long as the driver lives and is not asked again: a source may be a descriptor in its
+    // /proc/PID/fd. Pure: changes nothing on disk, and what it may have to start, to serve a mount, ends by
+    // itself when nothing is mounted any more. Errors: not_found; busy, when what served it has not ended
+    // yet.
     [[nodiscard]] virtual Result<std::vector<Mount>> mounts(const RwId& id, Access access) = 0;
 
     // Walks the differences, parents before children, siblings in byte order. Errors: not_found.

@@ -143,7 +143,8 @@ typedef struct md_storage_table {
                           md_error* error);
 
     /* [one-thread] [pure] Describes the mounts that make the root filesystem, an item each, in order;
-     * the first has target "/". `access` is md_access. */
+     * the first has target "/". `access` is md_access. They can be made as long as the driver is open and is
+     * not asked again; what it starts to serve one ends by itself when nothing is mounted any more. */
     uint32_t (*mounts)(void* self, md_str id, uint32_t access, const md_mount_sink* out, md_error* error);
 
     /* [one-thread] [pure] [optional] Walks the differences to the layers below: parents before
