@@ -195,6 +195,9 @@ Result<Mount> Results::mount(const md_mount& given) const {
     auto options = texts("mount options", given.options);
     if (!options) return fail(options);
     mount.options = *std::move(options);
+    auto remounts = texts("a mount's remounts", given.remounts);
+    if (!remounts) return fail(remounts);
+    mount.remounts = *std::move(remounts);
     if (mount.type.empty()) return fault("a mount without a type");
     if (auto ok = text("a mount's type", mount.type); !ok) return fail(ok);
     if (auto ok = text("a mount's source", mount.source); !ok) return fail(ok);

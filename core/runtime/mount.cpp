@@ -78,7 +78,8 @@ bool is_unknown_call(const Error& error) {
 }
 
 bool fits_fsconfig(const Mount& mount) {
-    if (!mount.directory.empty() || mount.source.size() > kLongestOption) return false;
+    if (!mount.directory.empty() || !mount.remounts.empty() || mount.source.size() > kLongestOption)
+        return false;
     return std::ranges::all_of(mount.options, [](const std::string& option) {
         const auto equals = option.find('=');
         return equals == std::string::npos
@@ -169,16 +170,30 @@ Result<UniqueFd> make_filesystem(const Mount& mount) {
     return fd;
 }
 
+Status check_data(const std::string& data) {
+    if (data.size() <= kLongestData) return {};
+    return fail(Code::invalid, "its options take " + std::to_string(data.size()) + " bytes, mount(2) takes " +
+                                   std::to_string(kLongestData));
+}
+
 Result<std::string> joined_options(const Mount& mount) {
     std::string data;
     for (const std::string& option : mount.options) {
         if (!data.empty()) data += ',';
         data += option;
     }
-    if (data.size() > kLongestData)
-        return fail(Code::invalid, "its options take " + std::to_string(data.size()) +
-                                       " bytes, mount(2) takes " + std::to_string(kLongestData));
+    if (auto fits = check_data(data); !fits) return fail(fits);
     return data;
+}
+
+// `place`: where it is mounted.
+Status apply_remounts(const Mount& mount, const std::string& place, std::uint64_t flags) {
+    for (const std::string& data : mount.remounts) {
+        if (auto fits = check_data(data); !fits) return fits;
+        if (auto done = sys::mount(mount.source, place, mount.type, flags | MS_REMOUNT, data); !done)
+            return fail(done, "remount it");
+    }
+    return {};
 }
 
 bool same_kind(int mount, int target) {
@@ -269,7 +284,9 @@ Result<UniqueFd> make_in_place(const Mount& mount) {
         return fail(mounted, clause(mount) + " (a full disk, or the limit fs.mount-max)");
     if (!mounted) return fail(mounted, clause(mount));
     // What is mounted over the root is reached through "..", not through "/".
-    auto copy = sys::open_tree(AT_FDCWD, relative ? mount.directory : "/..", OPEN_TREE_CLONE);
+    const std::string place = relative ? mount.directory : "/..";
+    if (auto done = apply_remounts(mount, place, flags); !done) return fail(done, clause(mount));
+    auto copy = sys::open_tree(AT_FDCWD, place, OPEN_TREE_CLONE);
     if (!copy) return fail(copy, clause(mount));
     return copy;
 }

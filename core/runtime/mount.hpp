@@ -15,14 +15,15 @@
 namespace mydocker::runtime {
 
 // Makes a mount that is in no namespace until it is attached, and is gone with its descriptor.
-// Nothing: this mount needs mount(2) (names relative to a directory, an option longer than fsconfig(2)
-// takes, a kernel without the call); make_in_place does that.
+// Nothing: this mount needs mount(2) (names relative to a directory, remounts, an option longer than
+// fsconfig(2) takes, a kernel without the call); make_in_place does that.
 // Errors: what the kernel says, in its own words where it has any.
 // Source: fsopen(2), open_tree(2), mount_setattr(2); Documentation/filesystems/mount_api.rst.
 [[nodiscard]] Result<std::optional<UniqueFd>> make_detached(const Mount& mount);
 
 // Makes it with mount(2) somewhere in the caller's own mount namespace, which must be private and about
-// to be left, and returns a detached copy. Changes the working directory.
+// to be left, and returns a detached copy. Changes the working directory. A remount that fails leaves the
+// mount to the end of the namespace.
 // Errors: as above; invalid when the options do not fit into the 4,095 bytes that mount(2) takes.
 [[nodiscard]] Result<UniqueFd> make_in_place(const Mount& mount);
 

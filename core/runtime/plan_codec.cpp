@@ -12,7 +12,7 @@ namespace {
 
 // First word; changed with every change of the fields below. A monitor that runs across an upgrade then
 // meets a clear refusal.
-constexpr std::uint32_t kVersion = 0x6d70'0002;
+constexpr std::uint32_t kVersion = 0x6d70'0003;
 
 class Encoder {
   public:
@@ -134,6 +134,7 @@ void fields(Archive& archive, Is<Mount> auto& mount) {
     archive.field(mount.propagation);
     archive.field(mount.options);
     archive.field(mount.directory);
+    archive.field(mount.remounts);
 }
 
 template <class Archive>

@@ -27,6 +27,8 @@ json::Value mount_json(const Mount& mount) {
     value.set("flags", mount.flags).set("propagation", known->second);
     value.set("options", json::Array(mount.options.begin(), mount.options.end()));
     value.set("directory", mount.directory);
+    if (!mount.remounts.empty())
+        value.set("remounts", json::Array(mount.remounts.begin(), mount.remounts.end()));
     return value;
 }
 
@@ -60,6 +62,7 @@ Mount read_rootfs_mount(const Member& member) {
     }
     mount.options = member.at("options").texts();
     mount.directory = member.at("directory").text();
+    mount.remounts = member.at("remounts").texts();
     return mount;
 }
 

@@ -77,7 +77,7 @@ inline std::string to_text(const Resources& r) {
 
 inline std::string to_text(const Mount& m) {
     return join(m.type, m.source, m.target, m.flags, static_cast<std::uint32_t>(m.propagation), m.options,
-                m.directory);
+                m.directory, m.remounts);
 }
 
 inline std::string to_text(const RwOptions& o) {
@@ -117,8 +117,14 @@ inline std::vector<Mount> some_mounts() {
              .flags = 0x1001,
              .propagation = Propagation::follower,
              .options = {"lowerdir=a:b", "metacopy", std::string(3000, 'x')},
-             .directory = "/var/lib/layers"},
-            {.type = "bind", .source = "/etc/a b", .target = "/etc/hosts", .options = {}, .directory = {}}};
+             .directory = "/var/lib/layers",
+             .remounts = {"append=a,append=b", "append=c"}},
+            {.type = "bind",
+             .source = "/etc/a b",
+             .target = "/etc/hosts",
+             .options = {},
+             .directory = {},
+             .remounts = {}}};
 }
 
 inline CgroupStats some_stats() {

@@ -28,7 +28,7 @@ constexpr std::size_t kLongestFsconfigValue = 255;
 }
 
 [[nodiscard]] bool wants_old_call(const Mount& mount) {
-    if (!mount.directory.empty()) return true;
+    if (!mount.directory.empty() || !mount.remounts.empty()) return true;
     for (const std::string& option : mount.options)
         if (option.size() - std::min(option.size(), option.find('=') + 1) > kLongestFsconfigValue)
             return true;
@@ -87,7 +87,12 @@ constexpr std::size_t kLongestFsconfigValue = 255;
         return fail_errno(errno, "chdir '" + mount.directory + "'");
     const int done =
         ::mount(mount.source.c_str(), target.c_str(), mount.type.c_str(), mount.flags, options.c_str());
-    return done == 0 ? Status{} : fail_errno(errno, "mount " + options);
+    if (done != 0) return fail_errno(errno, "mount " + options);
+    for (const std::string& data : mount.remounts)
+        if (::mount(mount.source.c_str(), target.c_str(), mount.type.c_str(), mount.flags | MS_REMOUNT,
+                    data.c_str()) != 0)
+            return fail_errno(errno, "remount " + data);
+    return {};
 }
 
 [[nodiscard]] Status attach(const Mount& mount, const std::string& target) {

@@ -55,7 +55,8 @@ class View {
 };
 
 // Mounts as the engine does: in order, the first one is the root; options one at a time through
-// fsconfig(2), or, with Mount::directory or an option that fsconfig(2) does not take, through mount(2).
+// fsconfig(2), or, with Mount::directory, remounts or an option that fsconfig(2) does not take, through
+// mount(2).
 [[nodiscard]] Result<View> mount_view(const std::vector<Mount>& mounts);
 
 // Runs the work in a thread with a mount namespace of its own, where nothing that is mounted gets out.

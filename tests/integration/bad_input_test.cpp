@@ -144,7 +144,7 @@ const std::vector<BadWords> kWords{
     {"StorageUnknown",
      {"--storage-driver", "zfsx", "run", "--rm", "busybox", "true"},
      125,
-     "'zfsx' not found.*there are: btrfs, fuse-overlayfs, overlayfs, vfs"},
+     "'zfsx' not found.*there are: aufs, btrfs, fuse-overlayfs, overlayfs, vfs"},
     {"CgroupUnknown",
      {"--cgroup-driver", "v9", "run", "--rm", "busybox", "true"},
      125,

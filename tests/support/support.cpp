@@ -49,9 +49,9 @@ bool has_word(const std::string& path, const std::string& word) {
 }
 
 // Listed only once its module is loaded; to ask for a mount of it loads it.
-bool has_overlayfs() {
-    const UniqueFd context(::fsopen("overlay", FSOPEN_CLOEXEC));
-    return context || has_word("/proc/filesystems", "overlay");
+bool has_filesystem(const char* type) {
+    const UniqueFd context(::fsopen(type, FSOPEN_CLOEXEC)); // Loads the module, too.
+    return context || has_word("/proc/filesystems", type);
 }
 
 bool has_v1_controller() {
@@ -163,7 +163,10 @@ std::optional<std::string> missing(Need need) {
         if (::geteuid() != 0) return "needs root";
         return std::nullopt;
     case Need::overlayfs:
-        if (!has_overlayfs()) return "needs overlayfs in the kernel";
+        if (!has_filesystem("overlay")) return "needs overlayfs in the kernel";
+        return std::nullopt;
+    case Need::aufs:
+        if (!has_filesystem("aufs")) return "needs aufs in the kernel";
         return std::nullopt;
     case Need::cgroup_v1:
         if (!has_v1_controller()) return "needs cgroup v1 controllers";

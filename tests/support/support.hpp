@@ -42,7 +42,7 @@ class TempDir {
 }
 
 // What a test needs of the machine.
-enum class Need { root, overlayfs, cgroup_v1, cgroup_v2, user_namespaces, kvm_free_qemu };
+enum class Need { root, overlayfs, aufs, cgroup_v1, cgroup_v2, user_namespaces, kvm_free_qemu };
 
 // Why the need is not met here; nothing when it is. Use: if (auto why = missing(Need::root)) GTEST_SKIP() <<
 // *why;

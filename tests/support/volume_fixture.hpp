@@ -22,14 +22,16 @@ class Volumes : public EngineTest {
             (void)mydocker({"rmi", "-f", name});
         // What is remembered of busybox goes with any image, and comes back with its next use.
         if (!images_.empty()) (void)mydocker({"run", "--rm", "busybox", "true"});
-        // A driver that one test alone uses.
+        // Drivers that a few tests alone use.
         for (const std::string& directory : {root(), run_root()})
-            std::filesystem::remove_all(directory + "/storage/vfs");
+            for (const char* driver : {"vfs", "aufs"})
+                std::filesystem::remove_all(directory + "/storage/" + driver);
         EngineTest::TearDown();
     }
 
     // As EngineTest's, with its volumes, and before they are pruned.
     void remove_at_end(const std::string& name) { containers_.push_back(name); }
+    void remove_image_at_end(const std::string& name) { images_.push_back(name); }
 
     // As shell(), of another image.
     Outcome shell_in(const std::string& image, std::vector<std::string> flags, const std::string& script) {

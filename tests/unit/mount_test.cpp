@@ -110,6 +110,13 @@ TEST_F(MountCalls, LeavesToMount2WhatFsconfigCannotTake) {
     EXPECT_FALSE(make_detached(too_long)->has_value());
 }
 
+TEST_F(MountCalls, LeavesToMount2WhatIsToBeRemounted) {
+    Mount stacked = mount_of("stacked", "/");
+    stacked.remounts = {"append=/a"};
+
+    EXPECT_FALSE(make_detached(stacked)->has_value());
+}
+
 TEST_F(MountCalls, LeavesToMount2AKernelWithoutFsopen) {
     test::fake_sys().fail_named["fsopen"] = ENOSYS;
 
@@ -156,6 +163,46 @@ TEST_F(MountCalls, RefusesOptionsThatMount2WouldCut) {
     ASSERT_FALSE(made);
     EXPECT_EQ(made.error().code, Code::invalid);
     EXPECT_NE(made.error().text.find("4096 bytes"), std::string::npos) << made.error().text;
+    EXPECT_EQ(test::fake_sys().count_of("mount "), 1);
+}
+
+TEST_F(MountCalls, RemountsOnceForEachFurtherStringWithTheSameFlags) {
+    Mount stacked = mount_of("stacked", "/");
+    stacked.directory = "/var/lib/x";
+    stacked.flags = MS_RDONLY;
+    stacked.options = {"br=u=ro"};
+    stacked.remounts = {"append=a=ro,append=b=ro", "append=c=ro"};
+
+    auto made = make_in_place(stacked);
+
+    ASSERT_TRUE(made);
+    EXPECT_EQ(test::fake_sys().calls,
+              (std::vector<std::string>{"chdir /var/lib/x", "mount stacked . stacked 1 br=u=ro",
+                                        "mount stacked /var/lib/x stacked 33 append=a=ro,append=b=ro",
+                                        "mount stacked /var/lib/x stacked 33 append=c=ro",
+                                        "open_tree cwd /var/lib/x"}));
+}
+
+TEST_F(MountCalls, SaysThatARemountFailed) {
+    Mount stacked = mount_of("stacked", "/");
+    stacked.remounts = {"append=a=ro"};
+    test::fake_sys().fail_named["mount stacked /.. stacked 32 append=a=ro"] = EINVAL;
+
+    auto made = make_in_place(stacked);
+
+    ASSERT_FALSE(made);
+    EXPECT_TRUE(made.error().text.starts_with("mount 'stacked' on '/': remount it: ")) << made.error().text;
+    EXPECT_EQ(test::fake_sys().count_of("open_tree"), 0);
+}
+
+TEST_F(MountCalls, RefusesARemountThatMount2WouldCut) {
+    Mount stacked = mount_of("stacked", "/");
+    stacked.remounts = {std::string(4096, 'a')};
+
+    auto made = make_in_place(stacked);
+
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().code, Code::invalid);
     EXPECT_EQ(test::fake_sys().count_of("mount "), 1);
 }
 

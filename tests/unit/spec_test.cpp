@@ -366,14 +366,16 @@ std::vector<Mount> full_rootfs() {
              .flags = MS_NODEV | MS_NOSUID,
              .propagation = Propagation::isolated,
              .options = {"lowerdir=a:b", "upperdir=\xFF,x"},
-             .directory = "/var/lib/mydocker/storage/overlayfs/l"},
+             .directory = "/var/lib/mydocker/storage/overlayfs/l",
+             .remounts = {"append=c,append=\xFF", "append=d"}},
             {.type = "bind",
              .source = "/x",
              .target = "/a..b/c",
              .flags = MS_REC,
              .propagation = Propagation::shared,
              .options = {},
-             .directory = ""}};
+             .directory = "",
+             .remounts = {}}};
 }
 
 TEST(RootfsJson, ComesBackUnchanged) {
@@ -383,6 +385,7 @@ TEST(RootfsJson, ComesBackUnchanged) {
     ASSERT_EQ(rootfs->size(), 2U);
     EXPECT_EQ(to_rootfs_json(*rootfs), to_rootfs_json(full_rootfs()));
     EXPECT_EQ(rootfs->front().options, full_rootfs().front().options);
+    EXPECT_EQ(rootfs->front().remounts, full_rootfs().front().remounts);
     EXPECT_EQ(rootfs->front().flags, full_rootfs().front().flags);
     EXPECT_EQ(rootfs->back().propagation, Propagation::shared);
 }

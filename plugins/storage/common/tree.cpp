@@ -73,8 +73,9 @@ class Walker {
         if (!entries && entries.error().code != Code::not_found) return fail(entries);
         if (!entries) entries.emplace(); // Removed since it was opened.
         if (order_ == Order::bytes)
-            std::ranges::sort(*entries, [](const auto& left, const auto& right) {
-                return left.name < right.name; // std::string compares as unsigned bytes.
+            std::ranges::sort(*entries, [this](const auto& left, const auto& right) {
+                // Text compares as unsigned bytes.
+                return visitor_.sort_name(left.name) < visitor_.sort_name(right.name);
             });
         levels_.push_back({std::move(fd), status, std::move(*entries), 0, path_.size()});
         if (levels_.size() > kOpenLevels) levels_[levels_.size() - 1 - kOpenLevels].fd.reset();

@@ -42,6 +42,8 @@ class TreeVisitor {
 
     // Parents before children. The answer counts for directories only.
     [[nodiscard]] virtual Result<Descend> visit(const TreeEntry& entry) = 0;
+    // What an entry is sorted by in Order::bytes, where its name on disk stands for another one.
+    [[nodiscard]] virtual std::string_view sort_name(const std::string& name) const { return name; }
     // A directory that was entered, after all that is in it. `directory` is open.
     [[nodiscard]] virtual Status leave(int directory, const std::string& path, const struct stat& status) {
         (void)directory, (void)path, (void)status; // Most have nothing to do here.

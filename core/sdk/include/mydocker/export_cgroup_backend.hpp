@@ -94,12 +94,12 @@ inline std::uint32_t probe(void* self, const md_cgroup_traits_sink* out, md_erro
         auto traits = backend(self).probe();
         if (!traits) return fail(traits);
         const std::vector<md_str> controllers = strs(traits->controllers);
-        std::vector<std::vector<md_str>> options; // Outlives the items below, which point into it.
-        options.reserve(traits->mounts.size());
+        std::vector<MountLists> lists; // Outlives the items below, which point into it.
+        lists.reserve(traits->mounts.size());
         std::vector<md_mount> mounts;
         for (const Mount& mount : traits->mounts) {
-            options.push_back(strs(mount.options));
-            mounts.push_back(to_wire(mount, options.back()));
+            lists.push_back(lists_of(mount));
+            mounts.push_back(to_wire(mount, lists.back()));
         }
         auto item = make<md_cgroup_traits>();
         item.entry_at_clone = traits->entry_at_clone ? 1 : 0;

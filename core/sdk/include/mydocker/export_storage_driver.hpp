@@ -90,8 +90,8 @@ inline std::uint32_t mounts(void* self, md_str id, std::uint32_t access, const m
         auto list = driver(self).mounts(RwId(view(id)), static_cast<Access>(access));
         if (!list) return fail(list);
         for (const Mount& mount : *list) {
-            const std::vector<md_str> options = strs(mount.options);
-            const md_mount item = to_wire(mount, options);
+            const MountLists lists = lists_of(mount);
+            const md_mount item = to_wire(mount, lists);
             if (auto sent = send(out, &item); !sent) return sent;
         }
         return {};

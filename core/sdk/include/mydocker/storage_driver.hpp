@@ -54,6 +54,9 @@ struct Mount {
     Propagation propagation = Propagation::inherit;
     std::vector<std::string> options; // one option an element, "key" or "key=value", never joined
     std::string directory; // directory that relative names in `options` start from; empty: none are
+    // What the filesystem takes only once it is mounted: each is the data of one further mount(2) with
+    // MS_REMOUNT, in order, options joined by commas, at most 4,095 bytes. Names start as in `options`.
+    std::vector<std::string> remounts = {};
 };
 
 // How long a writable layer is meant to live: an ephemeral one may skip what only durability needs.

@@ -61,6 +61,7 @@ typedef struct md_mount {
     md_str target;        /* absolute inside the root filesystem; "/" is the root itself */
     md_list options;      /* of md_str; one option an element, never joined */
     md_str directory;     /* where relative names in options start from; empty: there are none */
+    md_list remounts;     /* of md_str; each the data of one mount(2) with MS_REMOUNT, after the mount */
 } md_mount;
 
 enum { MD_RW_SIZE_LIMIT = 1 }; /* bits of md_rw_options.set */

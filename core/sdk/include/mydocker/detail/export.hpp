@@ -123,16 +123,26 @@ passport_note(const Identity& plugin, const std::array<OptionSpec, N>& options) 
 
 // --- values of more than one kind ---------------------------------------------------------------------
 
-// `options` are the mount's, kept by the caller as long as the result.
-[[nodiscard]] inline md_mount to_wire(const Mount& mount, const std::vector<md_str>& options) {
+struct MountLists {
+    std::vector<md_str> options;
+    std::vector<md_str> remounts;
+};
+
+[[nodiscard]] inline MountLists lists_of(const Mount& mount) {
+    return {strs(mount.options), strs(mount.remounts)};
+}
+
+// `lists` are the mount's, kept by the caller as long as the result.
+[[nodiscard]] inline md_mount to_wire(const Mount& mount, const MountLists& lists) {
     auto item = make<md_mount>();
     item.propagation = static_cast<std::uint32_t>(mount.propagation);
     item.flags = mount.flags;
     item.type = str(mount.type);
     item.source = str(mount.source);
     item.target = str(mount.target);
-    item.options = list(options);
+    item.options = list(lists.options);
     item.directory = str(mount.directory);
+    item.remounts = list(lists.remounts);
     return item;
 }
 
