@@ -2,6 +2,7 @@
 #include "engine/copier.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace mydocker::engine {
 
@@ -91,7 +92,18 @@ void Copier::finish(LogSource source) {
 }
 
 void Copier::flush() {
-    if (auto flushed = sink_.flush(stream_); !flushed) note(flushed.error());
+    if (auto flushed = sink_.flush(stream_); !flushed) {
+        if (flushed.error().code != Code::busy)
+            note(flushed.error()); // Busy: something waits, and may be taken.
+        return;
+    }
+    owes_flush_ = false;
+    flushed_ = counters_;
+}
+
+void Copier::give_up_unflushed() {
+    counters_.dropped += std::exchange(counters_.records, flushed_.records) - flushed_.records;
+    counters_.dropped_bytes += std::exchange(counters_.bytes, flushed_.bytes) - flushed_.bytes;
 }
 
 void Copier::add(LogRecord record, std::string_view bytes, bool partial) {
@@ -107,6 +119,7 @@ void Copier::deliver() {
     for (const LogRecord& record : batch_)
         bytes += record.bytes.size();
     const Status written = sink_.write(stream_, batch_);
+    owes_flush_ = true;
     (written ? counters_.records : counters_.dropped) += batch_.size();
     (written ? counters_.bytes : counters_.dropped_bytes) += bytes;
     batch_.clear();

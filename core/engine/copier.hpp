@@ -48,6 +48,11 @@ class Copier {
 
     // Has the sink let go of what it buffers; for when nothing more comes for now.
     void flush();
+    // Whether something was written since the last flush that left nothing.
+    [[nodiscard]] bool owes_flush() const { return owes_flush_; }
+    // The sink was closed and did not hand everything on: what it had taken since the last flush that left
+    // nothing counts as dropped, though some of it may have arrived.
+    void give_up_unflushed();
 
     [[nodiscard]] const CopierCounters& counters() const { return counters_; }
 
@@ -69,6 +74,8 @@ class Copier {
     std::array<Unfinished, 3> unfinished_; // by source
     std::vector<LogRecord> batch_;         // borrows from what is being fed and from unfinished_
     CopierCounters counters_;
+    CopierCounters flushed_; // those of the last flush that left nothing
+    bool owes_flush_ = false;
     bool reported_ = false;
 };
 

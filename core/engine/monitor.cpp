@@ -20,6 +20,9 @@ namespace {
 // One piece of output: what a packet to the client holds.
 constexpr std::size_t kChunk = kMaxPayload;
 
+// How long what was written to the log may wait.
+constexpr int kFlushAfterMs = 1000;
+
 // The descriptors that are always polled, in this order; then the clients, then what is kept.
 enum Polled : std::size_t { kProcess, kSelfKill, kOut, kErr, kInput, kListener, kHealth, kFixed };
 
@@ -177,14 +180,19 @@ ExitReport Monitor::serve() {
     return report;
 }
 
+// A log server that is slow is waited for, a second at most.
+void Monitor::close_log(ExitReport& report) {
+    copier_->flush();
+    if (!sink_->close(std::move(stream_))) copier_->give_up_unflushed();
+    report.log_dropped = copier_->counters().dropped;
+    copier_.reset();
+}
+
 void Monitor::settle(const ExitReport& report) {
     listener_.reset(); // Who waits there finds it closed, and looks at the record.
     clients_.send_end(report);
     while (clients_.is_owed())
         poll_once(-1);
-    (void)sink_->flush(*stream_); // Nobody is left to tell; the records are counted.
-    copier_.reset();
-    (void)sink_->close(std::move(stream_));
     if (clients_.starter() >= 0) (void)sys::set_nonblocking(clients_.starter(), false);
 }
 
@@ -199,10 +207,19 @@ void Monitor::add_clients_to_poll() {
 
 int Monitor::timeout_ms() const {
     const std::int64_t now = sys::monotonic_ns();
-    const int clients = clients_.timeout_ms(now);
-    const int health = health_.timeout_ms(now);
-    if (clients < 0 || health < 0) return std::max(clients, health);
-    return std::min(clients, health);
+    const int log = copier_ && copier_->owes_flush() ? kFlushAfterMs : -1;
+    int least = -1;
+    for (const int each : {clients_.timeout_ms(now), health_.timeout_ms(now), log})
+        if (each >= 0) least = least < 0 ? each : std::min(least, each);
+    return least;
+}
+
+// What waits for a server is handed on also while the container is silent.
+void Monitor::flush_log(std::int64_t now_ns) {
+    constexpr std::int64_t kNanoseconds = 1'000'000;
+    if (!copier_ || !copier_->owes_flush() || now_ns - flushed_ns_ < kFlushAfterMs * kNanoseconds) return;
+    copier_->flush();
+    flushed_ns_ = now_ns;
 }
 
 void Monitor::poll_once(int pidfd) {
@@ -225,6 +242,7 @@ void Monitor::poll_once(int pidfd) {
     serve_clients(kFixed);
     if (polled_[kListener].revents != 0) let_in();
     health_.proceed(polled_[kHealth].revents != 0, sys::monotonic_ns());
+    flush_log(sys::monotonic_ns());
     if (polled_[kSelfKill].revents != 0) answer_watch(polled_[kSelfKill].revents, pidfd);
     if (polled_[kProcess].revents != 0) exited_ = true;
 }

@@ -39,7 +39,10 @@ class Monitor {
     // The starter, if it still waits; -1: nobody does.
     [[nodiscard]] int session() const { return session_ ? session_.get() : clients_.starter(); }
 
-    // Waits until the clients have taken what they are owed, and closes the log. Guests are told of the end.
+    // After serve(): closes the log, which may take a second, and counts what it did not hand on.
+    void close_log(ExitReport& report);
+
+    // Waits until the clients have taken what they are owed. Guests are told of the end.
     void settle(const ExitReport& report);
 
   private:
@@ -60,6 +63,7 @@ class Monitor {
     void poll_once(int pidfd);
     void add_clients_to_poll();
     [[nodiscard]] int timeout_ms() const;
+    void flush_log(std::int64_t now_ns);
     void answer_watch(short events, int pidfd);
     std::size_t read_output(Output& output); // returns how many bytes
     void drain(Output& output);
@@ -81,6 +85,7 @@ class Monitor {
     std::unique_ptr<LogSink> sink_;
     std::unique_ptr<LogSink::Stream> stream_;
     std::optional<Copier> copier_;
+    std::int64_t flushed_ns_ = 0; // when the log was asked to flush last
     process::Child child_;
     UniqueFd watch_;               // asks about a SIGKILL of the first process to itself
     UniqueFd session_{kSessionFd}; // the starter, until the container runs

@@ -159,8 +159,11 @@ int run(engine::Newborn newborn, Orders orders, Result<std::unique_ptr<mydocker:
             return 0;
         become_finisher(finish);
     }
-    const engine::ExitReport report = monitor.serve();
+    engine::ExitReport report = monitor.serve();
     leave_exit_note(run_directory, report);
+    const std::uint64_t dropped = report.log_dropped;
+    monitor.close_log(report); // After the note: whoever kills us meanwhile, the code is on disk.
+    if (report.log_dropped != dropped) leave_exit_note(run_directory, report);
     monitor.settle(report);
     if (hand_over(monitor.session(), engine::MessageKind::exited, engine::encode(report))) return 0;
     become_finisher(finish);

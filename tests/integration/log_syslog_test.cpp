@@ -156,6 +156,35 @@ TEST_F(SyslogContainer, GoesOnWhileTheServerIsAwayAndIsHeardWhenItIsBack) {
         << server_->received();
 }
 
+TEST_F(SyslogContainer, HandsOnWhatWaitedWhileItIsSilent) {
+    ASSERT_FALSE(
+        start_detached("talker", flags(server_->socket()),
+                       {"sh", "-c", "mkfifo /in; read line </in; echo $line; touch /done; sleep 1000"})
+            .empty());
+    ASSERT_TRUE(eventually([&] { return mydocker({"exec", "talker", "test", "-p", "/in"}).exit_code == 0; }));
+
+    server_->stop();
+    EXPECT_EQ(mydocker({"exec", "talker", "sh", "-c", "echo 'only this' > /in"}).exit_code, 0);
+    ASSERT_TRUE(
+        eventually([&] { return mydocker({"exec", "talker", "test", "-f", "/done"}).exit_code == 0; }));
+    server_->start();
+
+    EXPECT_TRUE(server_->eventually_has("only this\n")) << server_->received();
+}
+
+TEST_F(SyslogContainer, CountsWhatWaitedInVainAtItsEnd) {
+    ASSERT_FALSE(start_detached("talker", flags(server_->socket()),
+                                {"sh", "-c", "mkfifo /in; read line </in; seq 100"})
+                     .empty());
+    ASSERT_TRUE(eventually([&] { return mydocker({"exec", "talker", "test", "-p", "/in"}).exit_code == 0; }));
+
+    server_->stop();
+    EXPECT_EQ(mydocker({"exec", "talker", "sh", "-c", "echo > /in"}).exit_code, 0);
+    EXPECT_EQ(mydocker({"wait", "talker"}).out, "0\n");
+
+    EXPECT_EQ(mydocker({"inspect", "-f", "{{.State.LogDropped}}", "talker"}).out, "100\n");
+}
+
 TEST_F(SyslogContainer, DoesNotStartWhereNoServerIs) {
     auto words = flags(directory_ / "nobody");
     words.insert(words.begin(), {"run", "--rm"});

@@ -38,6 +38,7 @@ class MemorySink final : public LogSink {
     }
     Status flush(Stream&) override {
         ++flushes;
+        if (busy) return fail(Code::busy, "hand 3 messages to the server");
         return {};
     }
     Status close(std::unique_ptr<Stream>) override { return {}; }
@@ -50,6 +51,7 @@ class MemorySink final : public LogSink {
     int writes = 0;
     int flushes = 0;
     bool broken = false;
+    bool busy = false;
 };
 
 class CopierTest : public ::testing::Test {
@@ -214,6 +216,34 @@ TEST_F(CopierTest, PassesAFlushOn) {
     copier_.flush();
 
     EXPECT_EQ(sink_.flushes, 1);
+}
+
+TEST_F(CopierTest, OwesAFlushUntilNothingWaits) {
+    EXPECT_FALSE(copier_.owes_flush());
+    copier_.feed(LogSource::out, "one\n", 1);
+    EXPECT_TRUE(copier_.owes_flush());
+    sink_.busy = true;
+    copier_.flush();
+    EXPECT_TRUE(copier_.owes_flush());
+    sink_.busy = false;
+    copier_.flush();
+
+    EXPECT_FALSE(copier_.owes_flush());
+    EXPECT_TRUE(reported_.empty());
+}
+
+TEST_F(CopierTest, CountsAsDroppedWhatASinkThatEndsHadNotHandedOn) {
+    copier_.feed(LogSource::out, "handed on\n", 1);
+    copier_.flush();
+    sink_.busy = true;
+    copier_.feed(LogSource::out, "two\nthree\n", 2);
+    copier_.flush();
+
+    copier_.give_up_unflushed();
+
+    EXPECT_EQ(copier_.counters().records, 1U);
+    EXPECT_EQ(copier_.counters().dropped, 2U);
+    EXPECT_EQ(copier_.counters().dropped_bytes, 8U);
 }
 
 } // namespace

@@ -98,5 +98,14 @@ TEST_F(JournaldLog, RefusesPathsThatAreRelative) {
     EXPECT_EQ(opened.error().text, "use option directory = 'journal'; it must be an absolute path");
 }
 
+TEST_F(JournaldLog, RefusesABufferThatHasNoRoomForAnEntry) {
+    options_["buffer"] = std::uint64_t{1024};
+
+    const auto opened = sink();
+
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().text, "use buffer = 1024; it must be at least 32768, for an entry and a notice");
+}
+
 } // namespace
 } // namespace mydocker::journal

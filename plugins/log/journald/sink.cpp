@@ -15,6 +15,9 @@
 namespace mydocker::journal {
 namespace {
 
+// A record has 16 KiB at most (engine), its fields less.
+constexpr std::uint64_t kLeastBuffer = std::uint64_t{32} << 10U;
+
 struct JournalStream final : LogSink::Stream {
     JournalStream(std::string common, datagram::Outbox out)
         : fields(std::move(common)),
@@ -42,8 +45,12 @@ Result<std::unique_ptr<LogSink>> Journald::open(const Host& host) {
             return fail(Code::invalid,
                         "use option " + std::string(key) + " = '" + path + "'; it must be an absolute path");
     }
+    const std::uint64_t buffer = options.size("buffer");
+    if (buffer < kLeastBuffer)
+        return fail(Code::invalid, "use buffer = " + std::to_string(buffer) + "; it must be at least " +
+                                       std::to_string(kLeastBuffer) + ", for an entry and a notice");
     return std::unique_ptr<LogSink>(
-        new Journald(options.string("socket"), options.string("directory"), options.size("buffer")));
+        new Journald(options.string("socket"), options.string("directory"), buffer));
 }
 
 Result<LogTraits> Journald::probe() {
@@ -67,17 +74,14 @@ Result<std::unique_ptr<LogSink::Stream>> Journald::open(const StreamInfo& info) 
 
 Status Journald::write(Stream& stream, std::span<const LogRecord> records) {
     auto& out = static_cast<JournalStream&>(stream);
-    out.outbox.flush();
-    const std::uint64_t before = out.outbox.lost();
+    out.outbox.begin_batch();
     for (const LogRecord& record : records)
         out.outbox.add(make_entry(out.fields, record));
-    if (out.outbox.lost() == before) return {};
-    return std::unexpected<Error>(out.outbox.loss());
+    return out.outbox.end_batch();
 }
 
 Status Journald::flush(Stream& stream) {
-    static_cast<JournalStream&>(stream).outbox.flush();
-    return {};
+    return static_cast<JournalStream&>(stream).outbox.flush();
 }
 
 Status Journald::close(std::unique_ptr<Stream> stream) {

@@ -3,8 +3,10 @@
 #include "log/datagram/local_socket.hpp"
 
 #include <cerrno>
+#include <cstring>
 #include <memory>
 #include <netdb.h>
+#include <optional>
 #include <sys/socket.h>
 
 namespace mydocker::syslog {
@@ -48,7 +50,22 @@ struct FreeAddresses {
     void operator()(addrinfo* list) const { ::freeaddrinfo(list); }
 };
 
-[[nodiscard]] Result<UniqueFd> connect_udp(const Address& address) {
+// Where a name was found.
+struct Endpoint {
+    sockaddr_storage name{};
+    socklen_t size = 0;
+};
+
+[[nodiscard]] Result<UniqueFd> connect_endpoint(const Endpoint& endpoint, const std::string& attempt) {
+    UniqueFd fd(::socket(endpoint.name.ss_family, kSocketFlags, 0));
+    if (!fd) return fail_errno(errno, attempt);
+    const auto* generic = static_cast<const sockaddr*>(static_cast<const void*>(&endpoint.name));
+    if (::connect(fd.get(), generic, endpoint.size) != 0) return fail_errno(errno, attempt);
+    return fd;
+}
+
+// Looks the host up, and remembers which of its addresses it was.
+[[nodiscard]] Result<UniqueFd> connect_host(const Address& address, std::optional<Endpoint>& known) {
     const std::string attempt = "connect to " + describe_server(address);
     addrinfo hints{};
     hints.ai_family = AF_UNSPEC;
@@ -57,13 +74,17 @@ struct FreeAddresses {
     const int code = ::getaddrinfo(address.host.c_str(), address.port.c_str(), &hints, &found);
     if (code != 0) return fail(Code::not_found, attempt + ": " + ::gai_strerror(code));
     const std::unique_ptr<addrinfo, FreeAddresses> list(found);
-    int error = 0;
+    Result<UniqueFd> fd = fail(Code::not_found, attempt);
     for (const addrinfo* each = list.get(); each != nullptr; each = each->ai_next) {
-        UniqueFd fd(::socket(each->ai_family, kSocketFlags, 0));
-        if (fd && ::connect(fd.get(), each->ai_addr, each->ai_addrlen) == 0) return fd;
-        error = errno;
+        Endpoint endpoint;
+        endpoint.size = each->ai_addrlen;
+        std::memcpy(&endpoint.name, each->ai_addr, each->ai_addrlen);
+        fd = connect_endpoint(endpoint, attempt);
+        if (!fd) continue;
+        known = endpoint;
+        return fd;
     }
-    return fail_errno(error, attempt);
+    return fd;
 }
 
 } // namespace
@@ -76,9 +97,13 @@ Result<Address> parse_address(std::string_view text) {
     return Address{.text = std::string(text), .path = std::string(path), .host = {}, .port = {}};
 }
 
-Result<UniqueFd> connect_to(const Address& address) {
-    return address.is_local() ? datagram::connect_local(address.path, describe_server(address))
-                              : connect_udp(address);
+std::function<Result<UniqueFd>()> make_connector(const Address& address) {
+    if (address.is_local())
+        return [address] { return datagram::connect_local(address.path, describe_server(address)); };
+    return [address, known = std::optional<Endpoint>()]() mutable {
+        if (known) return connect_endpoint(*known, "connect to " + describe_server(address));
+        return connect_host(address, known);
+    };
 }
 
 std::string describe_server(const Address& address) {

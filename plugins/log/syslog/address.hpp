@@ -4,6 +4,7 @@
 #include "mydocker/result.hpp"
 #include "mydocker/support/files.hpp"
 
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -22,9 +23,9 @@ struct Address {
 // Errors: invalid.
 [[nodiscard]] Result<Address> parse_address(std::string_view text);
 
-// A connected socket. A host's name is looked up, which may take as long as the resolver's patience.
-// Errors: what connect(2) says; not_found when there is no such host.
-[[nodiscard]] Result<UniqueFd> connect_to(const Address& address);
+// What makes connected sockets. A host's name is looked up for the first, which may take as long as the
+// resolver's patience, and never again. Errors: what connect(2) says; not_found when there is no such host.
+[[nodiscard]] std::function<Result<UniqueFd>()> make_connector(const Address& address);
 
 // "syslog server '/dev/log'"
 [[nodiscard]] std::string describe_server(const Address& address);

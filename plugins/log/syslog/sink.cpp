@@ -11,6 +11,7 @@ namespace {
 // RFC 5424, section 6.1, wants every server to take the one; a datagram has no room for more than the other.
 constexpr std::uint64_t kLeastMessage = 480;
 constexpr std::uint64_t kMostMessage = 65'000;
+constexpr std::uint64_t kNoticeRoom = 512;
 
 [[nodiscard]] Result<Form> parse_form(std::string_view text, const Address& address) {
     const Form older = address.is_local() ? Form::rfc3164_local : Form::rfc3164;
@@ -40,12 +41,17 @@ Result<std::unique_ptr<LogSink>> Syslog::open(const Host& host) {
     if (auto fit = check_tag(options.string("tag")); !fit) return fail(fit);
     auto limit = message_limit(options.size("max_message"));
     if (!limit) return fail(limit);
+    const std::uint64_t buffer = options.size("buffer");
+    if (buffer < *limit + kNoticeRoom)
+        return fail(Code::invalid, "use buffer = " + std::to_string(buffer) + "; it must be at least " +
+                                       std::to_string(*limit + kNoticeRoom) +
+                                       ", for one message of max_message and a notice");
     return std::unique_ptr<LogSink>(new Syslog({.address = std::move(*address),
                                                 .facility = *facility,
                                                 .form = *form,
                                                 .tag = options.string("tag"),
                                                 .max_message = *limit,
-                                                .buffer = options.size("buffer")}));
+                                                .buffer = buffer}));
 }
 
 Result<LogTraits> Syslog::probe() {
@@ -70,8 +76,7 @@ Status Syslog::write(Stream& stream, std::span<const LogRecord> records) {
 }
 
 Status Syslog::flush(Stream& stream) {
-    static_cast<SyslogStream&>(stream).flush();
-    return {};
+    return static_cast<SyslogStream&>(stream).flush();
 }
 
 Status Syslog::close(std::unique_ptr<Stream> stream) {

@@ -38,7 +38,7 @@ Result<std::unique_ptr<SyslogStream>> SyslogStream::open(const StreamInfo& info,
     if (origin.id.empty()) origin.id = "-";
     auto outbox = datagram::Outbox::open(
         {.server = describe_server(settings.address),
-         .connect = [address = settings.address] { return connect_to(address); },
+         .connect = make_connector(settings.address),
          .is_local = settings.address.is_local(),
          .make_notice = [origin](const std::string& text) { return make_notice(origin, text); },
          .buffer = settings.buffer});
@@ -48,13 +48,11 @@ Result<std::unique_ptr<SyslogStream>> SyslogStream::open(const StreamInfo& info,
 }
 
 Status SyslogStream::write(std::span<const LogRecord> records) {
-    outbox_.flush();
-    const std::uint64_t before = outbox_.lost();
+    outbox_.begin_batch();
     for (const LogRecord& record : records)
         visit_messages(origin_, record, max_message_,
                        [this](std::string message) { outbox_.add(std::move(message)); });
-    if (outbox_.lost() == before) return {};
-    return std::unexpected<Error>(outbox_.loss());
+    return outbox_.end_batch();
 }
 
 } // namespace mydocker::syslog

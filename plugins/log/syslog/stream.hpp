@@ -35,7 +35,8 @@ class SyslogStream final : public LogSink::Stream {
     // Errors: no_space when something of this batch was dropped.
     [[nodiscard]] Status write(std::span<const LogRecord> records);
 
-    void flush() { outbox_.flush(); }
+    // Errors: busy while something waits.
+    [[nodiscard]] Status flush() { return outbox_.flush(); }
 
     // Errors: timeout, naming how many messages were left.
     [[nodiscard]] Status close() { return outbox_.close(); }

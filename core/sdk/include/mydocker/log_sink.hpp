@@ -91,10 +91,12 @@ class LogSink {
     // Takes a batch, in order. On error none of the batch may be assumed kept or lost.
     [[nodiscard]] virtual Status write(Stream& stream, std::span<const LogRecord> records) = 0;
 
-    // Hands what is buffered to the kernel or the remote end.
+    // Hands what is buffered to the kernel or the remote end, without waiting for it. Errors: busy
+    // while something waits that the remote end does not take yet; the engine asks again.
     [[nodiscard]] virtual Status flush(Stream& stream) = 0;
 
-    // Flushes and ends; the stream is gone in any case.
+    // Flushes and ends; the stream is gone in any case. An error: not all could be handed on, and the
+    // engine counts what was written since the last flush that succeeded as lost.
     [[nodiscard]] virtual Status close(std::unique_ptr<Stream> stream) = 0;
 
     // Reads on from a cursor, oldest first, at most some megabytes a call; to follow, ask again.

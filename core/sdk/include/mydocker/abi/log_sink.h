@@ -107,7 +107,8 @@ typedef struct md_log_table {
      * lost. */
     uint32_t (*write)(void* self, void* stream, md_list records, md_error* error);
 
-    /* [one-thread] Hands what is buffered to the kernel or the remote end. */
+    /* [one-thread] Hands what is buffered to the kernel or the remote end, without waiting for it.
+     * MD_BUSY while something waits that the remote end does not take yet; it is called again. */
     uint32_t (*flush)(void* self, void* stream, md_error* error);
 
     /* [one-thread] Flushes and ends; the stream is gone in any case. */
