@@ -227,6 +227,7 @@ void read_life(Members& members, ContainerRecord& record) {
     if (exit_code < 0 || exit_code > 255) members.complain("exit_code", "is out of range");
     record.exit_code = static_cast<int>(exit_code);
     members.flag("oom_killed", record.oom_killed);
+    if (members.find("log_dropped") != nullptr) members.number("log_dropped", record.log_dropped);
     members.text("reason", record.reason);
 }
 
@@ -353,6 +354,7 @@ std::string to_document(const ContainerRecord& record) {
     root.set("finished_ns", record.finished_ns);
     root.set("exit_code", record.exit_code);
     root.set("oom_killed", record.oom_killed);
+    if (record.log_dropped != 0) root.set("log_dropped", record.log_dropped);
     root.set("reason", record.reason);
     return json::dump(root);
 }
