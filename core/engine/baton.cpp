@@ -163,7 +163,8 @@ Result<Baton> Baton::wait(const paths::Roots& roots, const ContainerId& id,
 }
 
 bool Baton::is_held(const paths::Roots& roots, const ContainerId& id) {
-    const UniqueFd fd(::open(paths::baton(roots, id).c_str(), O_RDWR | O_NOFOLLOW | O_CLOEXEC));
+    // To close what could be written is an event for whoever watches it (IN_CLOSE_WRITE), us among them.
+    const UniqueFd fd(::open(paths::baton(roots, id).c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     if (!fd) return false;
     struct flock lock{};
     lock.l_type = F_WRLCK;

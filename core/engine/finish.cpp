@@ -4,6 +4,7 @@
 #include "base/sys.hpp"
 #include "engine/exits.hpp"
 #include "engine/lifecycle.hpp"
+#include "engine/rebuild.hpp"
 #include "engine/restart.hpp"
 #include "engine/spec_builder.hpp"
 #include "engine/start_mark.hpp"
@@ -70,6 +71,7 @@ Status come_to_rest(Engine& engine, Loaded& container, Transition then = Transit
 // No record: nothing was made yet, all has gone, or somebody deleted the record of a container that ran.
 // What says that its cgroup is ours is the run directory, which therefore goes last.
 Status finish_unrecorded(Engine& engine, const ContainerId& id, Baton baton) {
+    if (is_of_another_store(engine, id)) return {}; // Which sees to it by its own records.
     auto selected = engine.selected_cgroup();
     if (!selected && selected.error().code != Code::unsupported) return fail(selected);
     if (selected) {

@@ -46,19 +46,6 @@ Result<UniqueFd> write_note(Engine& engine, const ContainerId& id) {
     return note;
 }
 
-Result<UniqueFd> keep_thawed(Engine& engine, const ContainerRecord& record) {
-    const std::string what = "container '" + record.name.str() + "'";
-    auto note = sys::openat(AT_FDCWD, note_path(engine, record.id), O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-    if (!note && note.error().code == Code::not_found) return fail(Code::conflict, what + " is not running");
-    if (!note) return note;
-    if (auto locked = sys::wait_read_lock(note->get()); !locked) return fail(locked);
-    auto now = engine.load(record.id);
-    if (!now) return fail(now);
-    if (now->record.state == State::paused)
-        return fail(Code::conflict, what + " is paused; 'mydocker unpause' lets it run on");
-    return note;
-}
-
 Status settle_note(Engine& engine, const ContainerId& id, int note) {
     auto container = engine.load(id);
     // Unreadable: whether it is to run is not known, and the note stays for whoever can read it.
@@ -174,6 +161,26 @@ Status thaw_noted(Engine& engine, const ContainerId& id, Freezer freezer) {
 }
 
 } // namespace
+
+Result<UniqueFd> keep_thawed(Engine& engine, const ContainerRecord& record) {
+    const std::string what = "container '" + record.name.str() + "'";
+    for (;;) {
+        auto note = sys::openat(AT_FDCWD, note_path(engine, record.id), O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+        if (!note && note.error().code == Code::not_found)
+            return fail(Code::conflict, what + " is not running");
+        if (!note) return note;
+        if (auto locked = sys::wait_read_lock(note->get()); !locked) return fail(locked);
+        auto now = engine.load(record.id);
+        if (!now) return fail(now);
+        if (now->record.state == State::paused)
+            return fail(Code::conflict, what + " is paused; 'mydocker unpause' lets it run on");
+        auto noted = is_noted(note->get());
+        if (!noted) return fail(noted);
+        if (!*noted) return note;
+        note->reset(); // Its freezer was killed, and we were here before the watcher.
+        if (auto thawed = thaw_noted(engine, record.id, Freezer::waited_for); !thawed) return fail(thawed);
+    }
+}
 
 Status thaw_abandoned(Engine& engine, const ContainerId& id) {
     return thaw_noted(engine, id, Freezer::passed_over);

@@ -37,8 +37,10 @@ Result<std::vector<ContainerId>> lost_records(Engine& engine) {
     if (!entries) return fail(entries);
     for (const files::DirectoryEntry& entry : *entries) {
         if (!paths::is_id(entry.name)) continue;
-        auto stored = (*store)->load(ContainerId(entry.name));
-        if (!stored && stored.error().code == Code::not_found) lost.emplace_back(entry.name);
+        const ContainerId id(entry.name);
+        auto stored = (*store)->load(id);
+        if (stored || stored.error().code != Code::not_found || is_of_another_store(engine, id)) continue;
+        lost.push_back(id);
     }
     return lost;
 }
@@ -47,6 +49,16 @@ std::optional<std::string> note_of(const runtime::ContainerSpec& spec, std::stri
     const auto note = spec.annotations.find(std::string(key));
     if (note == spec.annotations.end()) return std::nullopt;
     return note->second;
+}
+
+// By a look alone: to ask for its mounts may begin something.
+bool has_layer(StorageDriver& driver, const ContainerId& id) {
+    bool found = false;
+    const auto walked = driver.list([&](const StorageObject& object) -> Status {
+        found = found || (object.kind == StorageObjectKind::rw && object.id == id.str());
+        return {};
+    });
+    return walked && found;
 }
 
 // The record as the bundle has it, of a container whose writable layer is there; else nothing is proved.
@@ -58,7 +70,7 @@ std::optional<ContainerRecord> proved_record(Engine& engine, const ContainerId& 
     auto record = parse_record(std::string_view(*note));
     if (!record || record->id != id) return {};
     auto driver = engine.storage(record->drivers.storage);
-    if (!driver || !(*driver)->mounts(RwId(id.str()), Access::read_write)) return {};
+    if (!driver || !has_layer(**driver, id)) return {};
     return std::move(*record);
 }
 
@@ -67,6 +79,14 @@ bool has_entries(const std::string& path) {
     if (!directory) return false;
     auto entries = files::list_directory(directory->get(), path);
     return entries && !entries->empty();
+}
+
+bool has_more_than_lock(const Engine& engine, const ContainerId& id) {
+    const std::string path = paths::run_directory(engine.roots(), id);
+    auto directory = files::open(path, O_RDONLY | O_DIRECTORY);
+    if (!directory) return false;
+    auto entries = files::list_directory(directory->get(), path);
+    return entries && entries->size() > 1;
 }
 
 // Its processes may have outlived its monitor, where they share a pid namespace. How it ended is known if the
@@ -128,6 +148,11 @@ Status rebuild(Engine& engine, const ContainerId& id, const ActionVisitor& told)
         if (auto kept = keep(engine, *record); !kept) return kept;
         told(fmt::format("container {}: record rebuilt from its configuration, as '{}'", paths::short_id(id),
                          record->name.str()));
+    }
+    // What its run directory says of it, its cgroup first of all, is for whoever can do more with it.
+    if (!record && *lost && has_more_than_lock(engine, id)) {
+        baton->let_go();
+        return {};
     }
     return baton->finish(engine.roots(), id);
 }

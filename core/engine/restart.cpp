@@ -78,12 +78,16 @@ void count_restart(RestartState& restart, bool good) {
 }
 
 // Waits until the container is due; false: a user has stopped it meanwhile. The watch stands before the first
-// look, so that no mark is missed.
+// look, so that no mark is missed. There are only so many watches (inotify(7), max_user_instances): who gets
+// none looks again and again.
 Result<bool> wait_until_due(const Engine& engine, const ContainerRecord& record) {
     const UniqueFd events(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     const std::string directory = paths::run_directory(engine.roots(), record.id);
-    if (!events || ::inotify_add_watch(events.get(), directory.c_str(), IN_CREATE | IN_MOVED_TO) < 0)
+    const bool watches =
+        events && ::inotify_add_watch(events.get(), directory.c_str(), IN_CREATE | IN_MOVED_TO) >= 0;
+    if (!watches && errno != EMFILE && errno != ENOSPC && errno != ENOMEM)
         return fail_errno(errno, "watch '" + directory + "'");
+    constexpr std::int64_t kWithoutWatch_ms = 200;
     const std::int64_t due_ns = sys::monotonic_ns() + std::chrono::nanoseconds(left_of(record)).count();
     for (;;) {
         auto stopped = is_marked_stopped(engine, record.id);
@@ -91,8 +95,10 @@ Result<bool> wait_until_due(const Engine& engine, const ContainerRecord& record)
         if (*stopped) return false;
         const std::int64_t left_ns = due_ns - sys::monotonic_ns();
         if (left_ns <= 0) return true;
-        std::array<pollfd, 1> fds{pollfd{events.get(), POLLIN, 0}};
-        auto ready = sys::poll(fds, static_cast<int>(left_ns / 1'000'000 + 1));
+        std::array<pollfd, 1> fds{pollfd{watches ? events.get() : -1, POLLIN, 0}};
+        const std::int64_t left_ms = left_ns / 1'000'000 + 1;
+        auto ready =
+            sys::poll(fds, static_cast<int>(watches ? left_ms : std::min(left_ms, kWithoutWatch_ms)));
         if (!ready) return fail(ready);
         std::array<char, 4096> buffer;
         if (*ready > 0) (void)sys::read(events.get(), buffer); // What it was, the next look says.

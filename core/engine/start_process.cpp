@@ -22,6 +22,7 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <utility>
 
@@ -209,6 +210,25 @@ Status await_noted(Context& context, MessageKind expected, std::string_view what
     return await(context, expected, payload);
 }
 
+// The directory may be others' to write: nothing of theirs is written to, waited for, or replaced but a file.
+Status write_pid_file(const ContainerRecord& record) {
+    const std::string& path = record.pid_file;
+    if (path.empty()) return {};
+    auto there = sys::fstatat(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW);
+    if (there && !S_ISREG(there->st_mode)) return fail(Code::invalid, "'" + path + "' is no regular file");
+    auto random = paths::make_id();
+    if (!random) return fail(random);
+    const std::string draft = path + "." + paths::short_id(*random);
+    auto fd = files::open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
+    if (!fd) return fail(fd);
+    Status done;
+    if (::fchmod(fd->get(), 0644) != 0) done = fail_errno(errno, "chmod '" + draft + "'");
+    if (done) done = files::write_all(fd->get(), std::to_string(record.process.pid) + "\n", draft);
+    if (done && ::rename(draft.c_str(), path.c_str()) != 0) done = fail_errno(errno, "make '" + path + "'");
+    if (!done) (void)::unlink(draft.c_str()); // The first error is the one to report.
+    return done;
+}
+
 // The record names the process before anything of the user's runs.
 Status record_process(Context& context, process::ProcessId process) {
     ContainerRecord& record = context.container.record;
@@ -224,9 +244,7 @@ Status record_process(Context& context, process::ProcessId process) {
         record.health = std::move(fresh);
     }
     if (auto saved = context.engine.save_over(context.container); !saved) return saved;
-    if (record.pid_file.empty()) return {};
-    const std::string line = std::to_string(record.process.pid) + "\n";
-    auto written = files::write_atomically(record.pid_file, line, 0644);
+    auto written = write_pid_file(record);
     return written ? written : Status(fail(written, "pidfile"));
 }
 

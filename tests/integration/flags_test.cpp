@@ -303,5 +303,20 @@ TEST_F(Flags, AFileForThePidThatCannotBeWrittenIsAnErrorAndLeavesNothing) {
     EXPECT_EQ(mydocker({"ps", "-aq"}).out, "");
 }
 
+// Its directory may be others' to write.
+TEST_F(Flags, APidfileThatIsNoFileIsRefusedAndLeftAlone) {
+    ASSERT_EQ(::mkfifo((directory_ / "fifo").c_str(), 0600), 0);
+    std::filesystem::create_symlink("/etc/hostname", directory_ / "link");
+    for (const std::string& path : {directory_ / "fifo", directory_ / "link", std::string("/dev/null")}) {
+        const Outcome outcome =
+            mydocker({"run", "-d", "--name", "pids", "--pidfile", path, "busybox", "sleep", "1000"});
+
+        EXPECT_EQ(outcome.exit_code, 125) << path;
+        EXPECT_TRUE(matches(outcome.err, "pidfile: '" + path + "' is no regular file")) << outcome.err;
+    }
+    EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+    EXPECT_EQ(mydocker({"ps", "-aq"}).out, "");
+}
+
 } // namespace
 } // namespace mydocker::test

@@ -111,6 +111,8 @@ TEST_F(JournaldContainer, IsReadBack) {
     EXPECT_EQ(mydocker({"logs", "--since", "1h", "talker"}).out, logs.out);
     EXPECT_EQ(mydocker({"logs", "--until", "1h", "talker"}).out, "");
     EXPECT_EQ(mydocker({"logs", "-f", "talker"}).out, logs.out);
+    EXPECT_EQ(mydocker({"logs", "-f", "-n", "0", "talker"}).out, "") << "it counts at the first look alone";
+    EXPECT_EQ(mydocker({"logs", "-f", "-n", "1", "talker"}).out, "last\n");
 }
 
 TEST_F(JournaldContainer, LongLinesAndManyAreReadBackWhole) {
