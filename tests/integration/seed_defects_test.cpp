@@ -173,6 +173,31 @@ TEST_F(SeedDefect, D17NothingOfTheEnginesIsInTheLog) {
     EXPECT_EQ(made.out.size(), 65U) << made.out;
 }
 
+// D25: nothing of /proc was masked: the container's root could write core_pattern and sysrq-trigger. Files
+// are opened for appending, and nothing is written: should one be open, the host is none the worse.
+TEST_F(SeedDefect, D25NothingMaskedHoldsAnythingAndNothingReadOnlyCanBeWritten) {
+    sleeper("masked");
+    const std::string masked = shown("masked", "{{range .HostConfig.MaskedPaths}}{{.}} {{end}}");
+    const std::string read_only = shown("masked", "{{range .HostConfig.ReadonlyPaths}}{{.}} {{end}}");
+    const std::string script =
+        "set -f; for m in " + masked.substr(0, masked.find('\n')) +
+        "; do set +f; for p in $m; do [ -e $p ] || continue; "
+        "if [ -d $p ]; then n=$(ls -A $p | wc -l); else n=$(head -c 1 $p | wc -c); fi; "
+        "[ $n = 0 ] || echo $p holds something; done; set -f; done; "
+        "for p in " +
+        read_only.substr(0, read_only.find('\n')) +
+        "; do [ -e $p ] && find $p -type f; done | while read f; do (: >> $f) 2>/dev/null && echo $f is "
+        "open; "
+        "done; echo seen $(find " +
+        read_only.substr(0, read_only.find('\n')) + " -type f 2>/dev/null | wc -l)";
+
+    const Outcome outcome = mydocker({"exec", "masked", "sh", "-c", script});
+
+    ASSERT_TRUE(outcome.out.starts_with("seen ")) << outcome.out << outcome.err;
+    EXPECT_GT(std::stoi(outcome.out.substr(5)), 100) << "sysctls";
+    EXPECT_TRUE(masked.contains("/proc/kcore ") && read_only.contains("/proc/sysrq-trigger ")) << masked;
+}
+
 // D23: /dev was an empty tmpfs.
 TEST_F(SeedDefect, D23DevIsComplete) {
     const Outcome outcome = shell(
