@@ -313,7 +313,7 @@ InitMessage died(const process::Child& child) {
 
 Result<InitMessage> Launch::receive(const Wait& wait) {
     for (;;) {
-        if (Status ready = wait ? wait() : Status{}; !ready) return fail(ready);
+        if (const Status ready = wait ? wait() : Status{}; !ready) return fail(ready);
         auto packet = sys::receive_with_fds(channel(), protocol::kReportLimit);
         // Said once when init left without reading all we sent; what it said itself comes after.
         if (!packet && packet.error().sys_errno == ECONNRESET) continue;

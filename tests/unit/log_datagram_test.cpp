@@ -68,7 +68,7 @@ class OutboxTest : public ::testing::Test {
 TEST_F(OutboxTest, HoldsABatchUpForItsBudgetAloneHoweverManyMessages) {
     auto outbox = std::move(*Outbox::open(way(600)));
     fill(outbox);
-    std::jthread slow_server([this](const std::stop_token& stop) {
+    const std::jthread slow_server([this](const std::stop_token& stop) {
         while (!stop.stop_requested()) {
             std::this_thread::sleep_for(milliseconds(10));
             (void)take();
