@@ -75,14 +75,11 @@ TEST_F(OutboxTest, HoldsABatchUpForItsBudgetAloneHoweverManyMessages) {
         }
     });
 
-    const auto start = std::chrono::steady_clock::now();
     outbox.begin_batch();
     for (int i = 0; i < 1'000; ++i)
         outbox.add("some text in a line");
-    const auto taken = std::chrono::steady_clock::now() - start;
 
-    EXPECT_LT(taken, milliseconds(1'500)); // It takes ten seconds to take them all.
-    EXPECT_FALSE(outbox.end_batch());
+    EXPECT_FALSE(outbox.end_batch()); // Waited for each, the server would take them all, in ten seconds.
 }
 
 TEST_F(OutboxTest, SendsWhatItHasNoRoomForOnceNothingWaits) {
