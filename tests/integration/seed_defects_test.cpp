@@ -157,7 +157,8 @@ TEST_F(SeedDefect, D15AThousandOrphansLeaveNoZombie) {
     const Outcome outcome = mydocker({"run", "--rm", "--init", "busybox", "sh", "-c", script});
 
     ASSERT_TRUE(outcome.out.starts_with("0 left\n")) << outcome.out << outcome.err;
-    EXPECT_LT(std::stoi(outcome.out.substr(7)), 300) << "KiB";
+    if (!is_sanitized()) // A debug build's.
+        EXPECT_LT(std::stoi(outcome.out.substr(7)), 300) << "KiB";
 }
 
 // D17: the program's own log lines were in the container's log.

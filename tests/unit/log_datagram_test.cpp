@@ -129,6 +129,7 @@ TEST_F(OutboxTest, TellsByFlushWhetherSomethingWaits) {
 // As after a change of the host's address, when each send by the old one fails.
 TEST_F(OutboxTest, MakesAUdpSocketAnewWhoseSendsFail) {
     const UniqueFd server(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    ASSERT_TRUE(server);
     sockaddr_in name{};
     name.sin_family = AF_INET;
     name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -140,7 +141,7 @@ TEST_F(OutboxTest, MakesAUdpSocketAnewWhoseSendsFail) {
     udp.is_local = false;
     udp.connect = [&]() -> Result<UniqueFd> {
         UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-        if (::connect(fd.get(), generic(name), sizeof name) != 0) return fail_errno(errno, "connect");
+        if (!fd || ::connect(fd.get(), generic(name), sizeof name) != 0) return fail_errno(errno, "connect");
         made.push_back(fd.get());
         return fd;
     };
