@@ -24,6 +24,17 @@ UniqueFd lock_machine() {
     return fd;
 }
 
+// Set with the suite's directory, and only read by its tests: some have threads.
+std::string& root_path() {
+    static std::string path;
+    return path;
+}
+
+std::string& run_root_path() {
+    static std::string path;
+    return path;
+}
+
 } // namespace
 
 std::string stage() {
@@ -32,15 +43,11 @@ std::string stage() {
 }
 
 const std::string& EngineTest::root() {
-    static std::string path;
-    path = *shared() / "root";
-    return path;
+    return root_path();
 }
 
 const std::string& EngineTest::run_root() {
-    static std::string path;
-    path = *shared() / "run";
-    return path;
+    return run_root_path();
 }
 
 std::vector<std::string> EngineTest::command(const std::vector<std::string>& words) const {
@@ -60,6 +67,8 @@ void EngineTest::SetUpTestSuite() {
     if (missing(Need::root)) return;
     const UniqueFd machine = lock_machine();
     shared() = std::make_unique<TempDir>();
+    root_path() = *shared() / "root";
+    run_root_path() = *shared() / "run";
     // The image is unpacked, and everything that stays has been made, before anything is measured.
     const std::vector<std::string> roots{stage() + "/bin/mydocker", "--root", root(), "--run-root",
                                          run_root()};
@@ -79,6 +88,7 @@ void EngineTest::SetUp() {
     if (auto why = missing(Need::root)) GTEST_SKIP() << *why;
     machine_ = lock_machine();
     meter_ = std::make_unique<LeakMeter>(std::vector<std::string>{root(), run_root()}, stage());
+    ignore("/content/cache"); // Emptied with every change of the images, and made anew by the next look.
 }
 
 void EngineTest::TearDown() {
