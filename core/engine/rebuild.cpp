@@ -74,19 +74,12 @@ std::optional<ContainerRecord> proved_record(Engine& engine, const ContainerId& 
     return std::move(*record);
 }
 
-bool has_entries(const std::string& path) {
+// Of a directory; 0 when it cannot be read.
+std::size_t count_entries(const std::string& path) {
     auto directory = files::open(path, O_RDONLY | O_DIRECTORY);
-    if (!directory) return false;
+    if (!directory) return 0;
     auto entries = files::list_directory(directory->get(), path);
-    return entries && !entries->empty();
-}
-
-bool has_more_than_lock(const Engine& engine, const ContainerId& id) {
-    const std::string path = paths::run_directory(engine.roots(), id);
-    auto directory = files::open(path, O_RDONLY | O_DIRECTORY);
-    if (!directory) return false;
-    auto entries = files::list_directory(directory->get(), path);
-    return entries && entries->size() > 1;
+    return entries ? entries->size() : 0;
 }
 
 // Its processes may have outlived its monitor, where they share a pid namespace. How it ended is known if the
@@ -100,7 +93,7 @@ Status put_to_rest(Engine& engine, ContainerRecord& record) {
     Loaded loaded{record, {}};
     Context context{.engine = engine, .container = loaded};
     if (auto released = release(context, Life::run); !released) return released;
-    const bool has_run = *report || has_entries(paths::logs(engine.roots(), record.id));
+    const bool has_run = *report || count_entries(paths::logs(engine.roots(), record.id)) > 0;
     record.state = has_run ? State::exited : State::created;
     record.started_ns = has_run ? record.created_ns : 0;
     record.finished_ns = *report ? (*report)->finished_ns : record.started_ns;
@@ -149,8 +142,9 @@ Status rebuild(Engine& engine, const ContainerId& id, const ActionVisitor& told)
         told(fmt::format("container {}: record rebuilt from its configuration, as '{}'", paths::short_id(id),
                          record->name.str()));
     }
-    // What its run directory says of it, its cgroup first of all, is for whoever can do more with it.
-    if (!record && *lost && has_more_than_lock(engine, id)) {
+    // What its run directory says of it besides the lock, its cgroup first of all, is for whoever can do more
+    // with it.
+    if (!record && *lost && count_entries(paths::run_directory(engine.roots(), id)) > 1) {
         baton->let_go();
         return {};
     }

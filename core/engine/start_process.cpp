@@ -3,6 +3,7 @@
 
 #include "engine/start_mark.hpp"
 
+#include "base/memory_file.hpp"
 #include "base/process.hpp"
 #include "base/signals.hpp"
 #include "base/sys.hpp"
@@ -19,7 +20,6 @@
 #include <cerrno>
 #include <csignal>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -100,14 +100,6 @@ Result<MonitorPlan> monitor_plan(Context& context, const CgroupEntry& entry) {
                          .start_interval = std::chrono::ceil<milliseconds>(check.start_interval),
                          .start_period = std::chrono::ceil<milliseconds>(check.start_period)};
     return plan;
-}
-
-Result<UniqueFd> memory_file(const char* name, const std::string& bytes) {
-    auto fd = sys::memfd_create(name, MFD_CLOEXEC);
-    if (!fd) return fd;
-    if (auto written = sys::write_all(fd->get(), bytes); !written)
-        return fail(written, std::string("'") + name + "'");
-    return fd;
 }
 
 // A monitor that has ended said why, or is missed when it is listened to.

@@ -1,6 +1,7 @@
 // The parent's side of a container's start; the dance is drawn in protocol.hpp.
 #include "runtime/launch.hpp"
 
+#include "base/memory_file.hpp"
 #include "base/sys.hpp"
 #include "runtime/mount.hpp"
 
@@ -52,13 +53,6 @@ Status check_joins(const LaunchPlan& plan, const LaunchInput& input) {
     return fail(Code::internal, "the namespaces to join are not those of the plan");
 }
 
-Result<UniqueFd> memory_file(std::string_view bytes) {
-    auto memory = sys::memfd_create("mydocker-orders", 0);
-    if (!memory) return memory;
-    if (auto written = sys::write_all(memory->get(), bytes); !written) return fail(written);
-    return memory;
-}
-
 Result<UniqueFd> write_orders(const LaunchPlan& plan, const LaunchInput& input) {
     protocol::Orders orders;
     orders.cgroup_joins = static_cast<std::uint32_t>(input.cgroup_joins.size());
@@ -68,7 +62,7 @@ Result<UniqueFd> write_orders(const LaunchPlan& plan, const LaunchInput& input) 
     orders.target = input.target >= 0 ? 1 : 0;
     orders.plan_follows = input.plan_follows ? 1 : 0;
     orders.plan = encode(plan);
-    return memory_file(protocol::encode(orders));
+    return memory_file("mydocker-orders", protocol::encode(orders));
 }
 
 process::SpawnRequest spawn_request(const LaunchPlan& plan, const LaunchInput& input, int orders,
@@ -258,7 +252,7 @@ Status Launch::hand_plan(const LaunchPlan& plan, std::span<const int> cgroup_joi
     if (plan.clone_flags != state_->clone_flags || plan.join != state_->join ||
         plan.terminal != state_->terminal)
         return fail(Code::internal, "the namespaces of the plan are not those that were begun");
-    auto memory = memory_file(encode(plan));
+    auto memory = memory_file("mydocker-orders", encode(plan));
     if (!memory) return fail(memory, "hand mydocker-init the plan");
     std::vector<int> fds{memory->get()};
     fds.insert(fds.end(), cgroup_joins.begin(), cgroup_joins.end());
